@@ -1,0 +1,55 @@
+# make help lists the targets. The first one to run makes .venv and installs requirements.lock.
+
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+# DVC's commands start with a plain `python`: it must be the environment's.
+WITH_VENV := PATH="$(CURDIR)/$(BIN):$$PATH"
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint repro clean
+
+help: ## list the targets
+	@echo "Earwitness: make <target>"
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-7s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+# Goes by content, so that a fresh checkout of the same lock file installs nothing.
+$(INSTALLED): requirements.lock
+	@if ! cmp -s requirements.lock $@; then \
+		if ! $(BIN)/python -m pip --version >/dev/null 2>&1; then \
+			$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' || { \
+				echo "Earwitness needs Python 3.11 or 3.12, and '$(PYTHON)' is not: name one, as in make $(or $(MAKECMDGOALS),test) PYTHON=python3.12" >&2; \
+				exit 2; }; \
+			$(PYTHON) -m venv .venv || exit 1; \
+		fi; \
+		echo "Installing requirements.lock into .venv (a few minutes the first time) ..."; \
+		$(BIN)/python -m pip install --quiet --requirement requirements.lock || exit 1; \
+	fi
+	@cp requirements.lock $@
+
+demo: $(INSTALLED) ## the whole pipeline on the 100 clips in demo/ (minutes, in .demo/)
+	@$(BIN)/python demo/run.py
+
+test: $(INSTALLED) ## the tests, with coverage of the library
+	@$(WITH_VENV) $(BIN)/python -m pytest --cov=earwitness --cov-fail-under=85
+
+lint: $(INSTALLED) ## ruff (lint and format) and mypy
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+repro: $(INSTALLED) ## the whole pipeline; DATA=/path/to/ESC-50 says where the data set is
+	@if [ -n "$${DATA:-}" ]; then \
+		case "$$DATA" in "~/"*) DATA="$$HOME/$${DATA#??}";; esac; \
+		folder="$$(cd "$$DATA" 2>/dev/null && pwd -P)" || { \
+			echo "make repro: DATA=$$DATA is not a folder" >&2; exit 2; }; \
+		if [ -e data/raw/ESC-50 ] && [ ! -L data/raw/ESC-50 ]; then \
+			echo "make repro: data/raw/ESC-50 is a folder, not a link: move it away to use DATA=$$DATA, or leave DATA out to use it" >&2; exit 2; fi; \
+		mkdir -p data/raw && ln -sfn "$$folder" data/raw/ESC-50; \
+	fi
+	@$(WITH_VENV) dvc repro
+	@$(BIN)/python -m stages.show
+
+clean: ## remove the demo's workspace and the caches (not .venv, not results)
+	rm -rf .demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage dvc_plots
+	find . -path ./.venv -prune -o -type d -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,247 @@
+"""Finding the clips of a data set in any of the shapes people have it in.
+
+ESC-50 comes as the GitHub archive (``meta/esc50.csv``, ``audio/*.wav``), as the Kaggle pack
+(``esc50.csv``, ``audio/audio/*.wav`` and further copies in folders by rate) and as an Ogg
+release; a person's own data is a folder and a CSV. What they share is a CSV with the columns
+of `REQUIRED` and files with the names it lists, somewhere below one folder.
+"""
+
+import csv
+import os
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import pandas as pd
+
+from earwitness.audio.decode import file_rate
+from earwitness.audio.problems import enumerate_problems
+from earwitness.errors import EarwitnessError
+
+REQUIRED = ("filename", "fold", "target", "category")
+SUFFIXES = frozenset(
+    (".wav", ".ogg", ".oga", ".opus", ".flac", ".mp3", ".aif", ".aiff", ".aifc", ".au", ".caf")
+)
+USUAL_CSVS = (Path("meta/esc50.csv"), Path("esc50.csv"))
+WHOLE_NUMBER = re.compile(r"\d{1,9}")
+NOT_PLAIN = re.compile(r"[/\\\0]|^[A-Za-z]:")
+ESC_NAME = re.compile(r"\d+-(?P<src_file>.+)-(?P<take>[^-]+)-\d+")
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One line of the data set's CSV.
+
+    Attributes
+    ----------
+    filename : str
+        As the CSV has it.
+    fold, target : int
+        Fold and class of the clip.
+    category : str
+        Name of the class.
+    src_file, take : str
+        The recording the clip was cut from, and which cut it is.
+    path : Path
+        The audio file, which may have another suffix than `filename`.
+    """
+
+    filename: str
+    fold: int
+    target: int
+    category: str
+    src_file: str
+    take: str
+    path: Path
+
+
+def find_clips(root: Path, on_missing: Literal["fail", "drop"]) -> tuple[list[Clip], list[str]]:
+    """List the clips of the data set in a folder.
+
+    Parameters
+    ----------
+    root : Path
+        The data set's folder, or the folder around it.
+    on_missing : {"fail", "drop"}
+        Whether clips that are missing, listed twice or not named plainly are an error or
+        left out (of a clip listed twice, the first line stays).
+
+    Returns
+    -------
+    clips : list of Clip
+        In the order of the CSV.
+    dropped : list of str
+        What was left out and why, one entry a line of the CSV.
+
+    Raises
+    ------
+    EarwitnessError
+        If there is no CSV or more than one, it cannot be understood, no clip is usable, or
+        (with "fail") any clip is not.
+    """
+    table = find_csv(root)
+    rows = _read_rows(table)
+    files = _index_files(_base_of(table)) or _index_files(root)
+    clips: list[Clip] = []
+    dropped: list[str] = []
+    seen: set[Path] = set()
+    for name, fold, target, category, src_file, take in rows.itertuples(index=False):
+        path = _locate(name, files) if is_plain(name) else None
+        if not is_plain(name):
+            dropped.append(f"{name!r}: not a plain file name")
+        elif path is None:
+            dropped.append(f"{name}: no such file")
+        elif path in seen:
+            dropped.append(f"{name}: listed more than once")
+        else:
+            seen.add(path)
+            clips.append(Clip(name, int(fold), int(target), category, src_file, take, path))
+    if dropped and on_missing == "fail":
+        raise EarwitnessError(
+            f"{len(dropped)} of the {len(rows)} clips in {table} cannot be used (add the files or "
+            f"mend the CSV, or set data.on_missing to drop):\n{enumerate_problems(dropped)}"
+        )
+    if not clips:
+        raise EarwitnessError(f"none of the {len(rows)} files that {table} names is below {root}")
+    return clips, dropped
+
+
+def find_csv(root: Path) -> Path:
+    """Find the CSV of the data set in folder `root` or in a folder just below it.
+
+    Raises
+    ------
+    EarwitnessError
+        If there is none with the columns filename, fold, target and category, or several.
+    """
+    if not root.is_dir():
+        raise EarwitnessError(f"there is no data set folder {root}: run the stage fetch first")
+    for base in (root, *_folders(root)):
+        for usual in USUAL_CSVS:
+            if _has_columns(base / usual):
+                return base / usual
+    candidates = sorted(path for path in root.glob("*.csv") if _has_columns(path))
+    candidates = candidates or sorted(path for path in root.glob("*/*.csv") if _has_columns(path))
+    if len(candidates) == 1:
+        return candidates[0]
+    columns = ", ".join(REQUIRED)
+    if candidates:
+        names = ", ".join(str(path.relative_to(root)) for path in candidates)
+        raise EarwitnessError(
+            f"{root} has more than one CSV file with the columns {columns} ({names}): leave one"
+        )
+    raise EarwitnessError(f"{root} has no comma-separated CSV file with the columns {columns}")
+
+
+def is_plain(name: str) -> bool:
+    """Whether `name` is a file name only: no folder, drive, or way out of one."""
+    return not (name in ("", ".", "..") or NOT_PLAIN.search(name))
+
+
+def _base_of(table: Path) -> Path:
+    """Folder that holds the CSV's audio: the one above ``meta/``, else the CSV's own."""
+    return table.parent.parent if table.parent.name == "meta" else table.parent
+
+
+def _folders(root: Path) -> list[Path]:
+    return sorted(path for path in root.iterdir() if path.is_dir() and path.name[0] not in "._")
+
+
+def _has_columns(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            header = next(csv.reader(file), [])
+    except (csv.Error, UnicodeDecodeError, OSError):
+        return False
+    return set(REQUIRED) <= {column.strip() for column in header}
+
+
+def _read_rows(table: Path) -> pd.DataFrame:
+    """Read and check the CSV: filename, fold, target, category, src_file, take, as text."""
+    try:
+        rows = pd.read_csv(
+            table, dtype=str, keep_default_na=False, index_col=False, encoding="utf-8-sig"
+        )
+    except (ValueError, OSError) as error:
+        raise EarwitnessError(f"{table} cannot be read as CSV: {str(error).strip()}") from error
+    if rows.empty:
+        raise EarwitnessError(f"{table} lists no clip")
+    rows.columns = rows.columns.str.strip()
+    rows = rows.apply(lambda column: column.fillna("").str.strip())
+    for column in ("fold", "target"):
+        wrong = rows[~rows[column].map(lambda text: bool(WHOLE_NUMBER.fullmatch(text)))]
+        if not wrong.empty:
+            raise EarwitnessError(
+                f"{table}: {column} must be a whole number from 0 up, but is not for "
+                f"{len(wrong)} clips:\n"
+                + enumerate_problems(
+                    [f"{r.filename}: {r[column][:40]!r}" for _, r in wrong.iterrows()]
+                )
+            )
+        rows[column] = rows[column].map(lambda text: str(int(text)))
+    _check_one_name_per_class(table, rows)
+    sources = [_source_of(row) for _, row in rows.iterrows()]
+    rows["src_file"], rows["take"] = zip(*sources, strict=True)
+    checked: pd.DataFrame = rows[[*REQUIRED, "src_file", "take"]]
+    return checked
+
+
+def _check_one_name_per_class(table: Path, rows: pd.DataFrame) -> None:
+    for one, many in (("target", "category"), ("category", "target")):
+        for value, group in rows.groupby(one)[many]:
+            if group.nunique() > 1:
+                found = ", ".join(sorted(group.unique()))
+                raise EarwitnessError(f"{table}: {one} {value} has more than one {many}: {found}")
+    if (rows["category"] == "").any():
+        raise EarwitnessError(f"{table}: some clips have an empty category")
+
+
+def _source_of(row: "pd.Series[str]") -> tuple[str, str]:
+    """Tell recording and take of a row by its columns, else its name, else by itself."""
+    stem = _stem(row["filename"])
+    match = ESC_NAME.fullmatch(stem)
+    from_name = (match["src_file"], match["take"]) if match else (stem, "A")
+    return row.get("src_file", "") or from_name[0], row.get("take", "") or from_name[1]
+
+
+def _index_files(base: Path) -> dict[str, list[Path]]:
+    """Audio files below `base`, under their name and under their stem and a slash."""
+    files: dict[str, list[Path]] = defaultdict(list)
+    for path in _walk(base):
+        if path.suffix.lower() in SUFFIXES:
+            files[path.name].append(path)
+            files[path.stem + "/"].append(path)
+    return files
+
+
+def _walk(base: Path) -> Iterator[Path]:
+    """Files below `base`, through links to folders but never twice through one folder."""
+    entered: set[Path] = set()
+    for folder, subfolders, names in os.walk(base, followlinks=True):
+        # Hidden folders and those of macOS archives hold no clips, only their shadows.
+        subfolders[:] = sorted(n for n in subfolders if not n.startswith((".", "__")))
+        real = Path(folder).resolve()
+        if real in entered:
+            subfolders.clear()
+            continue
+        entered.add(real)
+        yield from (Path(folder, name) for name in sorted(names) if not name.startswith("._"))
+
+
+def _locate(name: str, files: dict[str, list[Path]]) -> Path | None:
+    """Find the file of a clip; of several copies, the one with the highest sample rate."""
+    copies = files.get(name) or files.get(_stem(name) + "/") or []
+    if len(copies) <= 1:
+        return copies[0] if copies else None
+    return min(copies, key=lambda path: (-file_rate(path), len(path.parts), path.as_posix()))
+
+
+def _stem(name: str) -> str:
+    """`name` without the suffix of an audio file; another dot is part of the name."""
+    path = Path(name)
+    return path.stem if path.suffix.lower() in SUFFIXES else name

@@ -1,0 +1,214 @@
+"""From an audio file to a waveform of fixed rate and length.
+
+Training and prediction share `load_clip`, so that a file gives the same bits in both.
+"""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import soundfile as sf
+import soxr
+
+from earwitness.errors import EarwitnessError
+
+MAX_FILE_BYTES = 200_000_000
+MAX_SAMPLES = 50_000_000  # over all channels: 200 MB decoded
+MAX_SECONDS = 1800
+RATES = (1_000, 384_000)
+MAX_CHANNELS = 32
+MAX_PEAK = float(2**31)  # full scale of 32-bit integers stored as floats
+CANCELLATION = 1e-4  # -40 dB
+
+Waveform = npt.NDArray[np.float32]
+
+
+def read_file(path: Path) -> bytes:
+    """Return the bytes of an audio file.
+
+    Raises
+    ------
+    EarwitnessError
+        If there is no such file, it cannot be read or is larger than 200 MB.
+    """
+    try:
+        size = path.stat().st_size
+        if size > MAX_FILE_BYTES:
+            raise EarwitnessError(
+                f"{path} is larger than {MAX_FILE_BYTES // 1_000_000} MB: cut it into clips"
+            )
+        return path.read_bytes()
+    except OSError as error:
+        raise EarwitnessError(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+def decode(path: Path, content: bytes | None = None) -> tuple[Waveform, int]:
+    """Decode an audio file of any format that libsndfile knows, whatever its suffix.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    content : bytes, optional
+        Its bytes, when they have been read already.
+
+    Returns
+    -------
+    waveform : np.ndarray
+        Shape (frames, channels), full scale 1.0, not clipped.
+    sample_rate : int
+        In Hz.
+
+    Raises
+    ------
+    EarwitnessError
+        If the file is missing or not audio, has no frames, holds NaN or infinite samples,
+        or is beyond a limit on its rate, channels or length.
+    """
+    stream = io.BytesIO(read_file(path) if content is None else content)
+    try:
+        with sf.SoundFile(stream) as file:
+            _check_header(path, file)
+            # A header may promise more frames than there are, or than fit in memory: read
+            # at most one too many, and judge by what came.
+            limit = min(MAX_SAMPLES // file.channels, MAX_SECONDS * file.samplerate)
+            waveform = file.read(limit + 1, dtype="float32", always_2d=True)
+            sample_rate = int(file.samplerate)
+    except (sf.LibsndfileError, RuntimeError) as error:
+        reason = str(getattr(error, "error_string", error)).rstrip(". ")
+        raise EarwitnessError(f"{path} is not a readable audio file ({reason})") from error
+    if len(waveform) == 0:
+        raise EarwitnessError(f"{path} holds no audio: it ends after its header")
+    if len(waveform) > limit:
+        raise EarwitnessError(f"{path} is longer than {limit / sample_rate:.0f} s: cut it")
+    if not np.isfinite(waveform).all():
+        raise EarwitnessError(f"{path} holds samples that are NaN or infinite")
+    if np.abs(waveform).max() > MAX_PEAK:
+        raise EarwitnessError(f"{path} holds samples far beyond full scale (over 2**31)")
+    return waveform, sample_rate
+
+
+def to_mono(waveform: Waveform) -> Waveform:
+    """Average the channels; of channels that cancel each other, take the first.
+
+    Parameters
+    ----------
+    waveform : np.ndarray
+        Shape (frames, channels).
+
+    Returns
+    -------
+    np.ndarray
+        Shape (frames,). The constant offset (DC) is left alone.
+    """
+    if waveform.shape[1] == 1 or cancels(waveform):
+        return np.ascontiguousarray(waveform[:, 0])
+    mono: Waveform = waveform.mean(axis=1, dtype=np.float32)
+    return mono
+
+
+def cancels(waveform: Waveform) -> bool:
+    """Whether the average of the channels is 40 dB below the channels themselves.
+
+    Recordings with one channel's polarity reversed would average to silence.
+    """
+    if waveform.shape[1] == 1:
+        return False
+    channels = float(np.mean(np.square(waveform, dtype=np.float64)))
+    mixed = float(np.mean(np.square(waveform.mean(axis=1, dtype=np.float64))))
+    return mixed < CANCELLATION * channels
+
+
+def resample(waveform: Waveform, source_rate: int, target_rate: int, quality: str) -> Waveform:
+    """Change the sample rate of a mono waveform with soxr.
+
+    Parameters
+    ----------
+    waveform : np.ndarray
+        Shape (n,).
+    source_rate, target_rate : int
+        In Hz.
+    quality : str
+        soxr's "QQ", "LQ", "MQ", "HQ" or "VHQ".
+
+    Returns
+    -------
+    np.ndarray
+        Shape (about n * target_rate / source_rate,). Peaks may exceed 1.0.
+    """
+    if source_rate == target_rate:
+        return waveform
+    changed: Waveform = soxr.resample(waveform, source_rate, target_rate, quality)
+    return changed
+
+
+def fit_length(waveform: Waveform, samples: int) -> Waveform:
+    """Trim or zero-pad a mono waveform, shape (n,), around its centre to (samples,)."""
+    surplus = len(waveform) - samples
+    if surplus >= 0:
+        return waveform[surplus // 2 : surplus // 2 + samples]
+    before = -surplus // 2
+    return np.pad(waveform, (before, -surplus - before))
+
+
+def samples_in(seconds: float, sample_rate: int) -> int:
+    """Return the number of samples in `seconds` at `sample_rate` Hz, at least one."""
+    return max(1, round(seconds * sample_rate))
+
+
+def conform(
+    mono: Waveform, source_rate: int, sample_rate: int, seconds: float, quality: str
+) -> Waveform:
+    """Resample a mono waveform, shape (n,), then fit it to `seconds`.
+
+    The length is fitted last: 5 s at one rate may be a sample more than 5 s at another.
+    """
+    changed = resample(mono, source_rate, sample_rate, quality)
+    return fit_length(changed, samples_in(seconds, sample_rate))
+
+
+def load_clip(path: Path, sample_rate: int, seconds: float, quality: str) -> Waveform:
+    """Decode a file to a mono waveform of fixed rate and length.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    sample_rate : int
+        Rate of the result in Hz.
+    seconds : float
+        Length of the result.
+    quality : str
+        soxr quality, see `resample`.
+
+    Returns
+    -------
+    np.ndarray
+        Shape (round(seconds * sample_rate),), float32.
+
+    Raises
+    ------
+    EarwitnessError
+        As `decode`.
+    """
+    waveform, source_rate = decode(path)
+    return conform(to_mono(waveform), source_rate, sample_rate, seconds, quality)
+
+
+def file_rate(path: Path) -> int:
+    """Sample rate in Hz that a file's header states, 0 if it is not readable audio."""
+    try:
+        return int(sf.info(path).samplerate)
+    except (sf.LibsndfileError, OSError, RuntimeError):
+        return 0
+
+
+def _check_header(path: Path, file: Any) -> None:
+    if not RATES[0] <= file.samplerate <= RATES[1]:
+        raise EarwitnessError(
+            f"{path} has a sample rate of {file.samplerate} Hz, outside {RATES[0]}-{RATES[1]} Hz"
+        )
+    if file.channels > MAX_CHANNELS:
+        raise EarwitnessError(f"{path} has {file.channels} channels, more than {MAX_CHANNELS}")

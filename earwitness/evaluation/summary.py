@@ -1,0 +1,77 @@
+"""The numbers of ``metrics/summary.json``."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from earwitness.evaluation.metrics import expected_calibration_error, hits
+from earwitness.evaluation.scores import HeldOutScores
+
+DIGITS = 6
+TOP = (1, 3)
+
+
+def summarise(scores: HeldOutScores, *, dataset: str, clips: int, ece_bins: int) -> dict[str, Any]:
+    """Accuracy of each member and of the ensemble, over the test folds.
+
+    Parameters
+    ----------
+    scores : HeldOutScores
+        Predictions on the test folds.
+    dataset : str
+        Name of the data set.
+    clips : int
+        Clips in its manifest.
+    ece_bins : int
+        Bins of the expected calibration error.
+
+    Returns
+    -------
+    dict
+        ``<member>.plain|tta.top1|top3.{mean,std,folds}``, ``ensemble.top1|top3`` and
+        ``ensemble.uniform.top1|top3`` likewise, ``ensemble.ece`` (over all test clips) and
+        ``dataset.{name,clips,classes,folds}``. Accuracies are fractions; mean and standard
+        deviation (of the population, ddof 0) are over folds. Ready for JSON.
+
+    Raises
+    ------
+    EarwitnessError
+        If predictions hold NaN.
+    """
+    summary: dict[str, Any] = {
+        member: {
+            "plain": _accuracies(scores.plain[member], scores),
+            "tta": _accuracies(scores.tta[member], scores),
+        }
+        for member in scores.tta
+    }
+    ece = expected_calibration_error(np.exp(scores.ensemble), scores.targets, ece_bins)
+    summary["ensemble"] = {
+        **_accuracies(scores.ensemble, scores),
+        "uniform": _accuracies(scores.uniform, scores),
+        "ece": round(ece, DIGITS),
+    }
+    summary["dataset"] = {
+        "name": dataset,
+        "clips": clips,
+        "classes": scores.ensemble.shape[1],
+        "folds": len(np.unique(scores.fold)),
+    }
+    return summary
+
+
+def _accuracies(values: npt.NDArray[np.float32], scores: HeldOutScores) -> dict[str, Any]:
+    return {f"top{k}": _over_folds(hits(values, scores.targets, k), scores.fold) for k in TOP}
+
+
+def _over_folds(
+    right: npt.NDArray[np.bool_], fold: npt.NDArray[np.int64]
+) -> dict[str, float | dict[str, float]]:
+    folds = {str(number): float(right[fold == number].mean()) for number in np.unique(fold)}
+    values = np.array(list(folds.values()))
+    return {
+        "mean": round(float(values.mean()), DIGITS),
+        "std": round(float(values.std()), DIGITS),
+        "folds": {number: round(value, DIGITS) for number, value in folds.items()},
+    }

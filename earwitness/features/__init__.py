@@ -1,0 +1,1 @@
+"""Front ends: from a waveform to what a network reads."""

@@ -1,0 +1,1 @@
+"""From a trained member's folder and waveforms to logits."""

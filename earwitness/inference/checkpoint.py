@@ -1,0 +1,99 @@
+"""A trained member on disk: safetensors and one JSON file, nothing pickled."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from pydantic import TypeAdapter
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from earwitness.errors import EarwitnessError
+from earwitness.store.atomic import atomic_directory, write_csv, write_json
+
+CONFIG = "config.json"
+
+
+def write_checkpoint(
+    directory: Path,
+    config: Mapping[str, Any],
+    tensors: Mapping[str, Mapping[str, Tensor]],
+    curves: Sequence[Mapping[str, float]],
+) -> None:
+    """Write a member's folder, all of it or nothing.
+
+    Parameters
+    ----------
+    directory : Path
+        Target folder.
+    config : mapping
+        What `load_member` needs to build the model; JSON-serialisable.
+    tensors : mapping of str to mapping of str to Tensor
+        State dictionaries by file stem. Those that are the same in every fold belong in a
+        file of their own: DVC's cache then holds them once.
+    curves : sequence of mappings
+        One row an epoch.
+    """
+    columns = ["epoch", "lr", "train_loss", "validation_loss", "validation_top1"]
+    with atomic_directory(directory) as partial:
+        write_json(partial / CONFIG, config)
+        write_csv(partial / "curves.csv", pd.DataFrame(list(curves), columns=columns))
+        for stem, state in tensors.items():
+            # One key a file: several metadata keys are written in random order.
+            save_file(
+                {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()},
+                partial / f"{stem}.safetensors",
+            )
+
+
+def read_checkpoint(directory: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Read a member's folder.
+
+    Parameters
+    ----------
+    directory : Path
+        Written by `write_checkpoint`.
+
+    Returns
+    -------
+    config : dict
+        The content of config.json.
+    state : dict of str to Tensor
+        All tensors.
+
+    Raises
+    ------
+    EarwitnessError
+        If the folder does not hold a trained member.
+    """
+    try:
+        config: dict[str, Any] = json.loads((directory / CONFIG).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise EarwitnessError(
+            f"{directory} does not hold a trained model ({CONFIG} cannot be read): "
+            "train it with `dvc repro`, or name another folder"
+        ) from error
+    state: dict[str, Tensor] = {}
+    for path in sorted(directory.glob("*.safetensors")):
+        state |= load_file(path)
+    return config, state
+
+
+def typed(schema: type[Any], content: Any) -> Any:
+    """Turn JSON content back into a parameter dataclass.
+
+    Parameters
+    ----------
+    schema : type
+        A dataclass of `earwitness.schema`.
+    content : object
+        What its fields became in JSON.
+
+    Returns
+    -------
+    object
+        An instance of `schema`.
+    """
+    return TypeAdapter(schema).validate_json(json.dumps(content))

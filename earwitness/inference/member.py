@@ -1,0 +1,142 @@
+"""Trained members: waveforms in, logits out, whatever the model inside."""
+
+import importlib
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from earwitness.backbones.classifier import PretrainedClassifier
+from earwitness.backbones.weights import build_backbone
+from earwitness.errors import EarwitnessError
+from earwitness.features.spectrogram import SpectrogramFrontEnd
+from earwitness.inference.checkpoint import read_checkpoint, typed
+from earwitness.labels import ClassEntry
+from earwitness.schema.features import FeatureParams
+from earwitness.schema.finetune import HeadParams
+
+FloatArray = NDArray[np.float32]
+
+
+class Member(ABC):
+    """A trained member of the ensemble.
+
+    Attributes
+    ----------
+    name : str
+        As in ``members``.
+    sample_rate : int
+        Of the waveforms it reads, in Hz.
+    seconds : float
+        Length of the clips it was trained on.
+    classes : list of ClassEntry
+        In the order of the logits.
+    """
+
+    def __init__(self, config: dict[str, Any], model: nn.Module, device: torch.device) -> None:
+        self.name: str = config["member"]
+        self.sample_rate: int = config["sample_rate"]
+        self.seconds: float = config["seconds"]
+        self.classes: list[ClassEntry] = config["classes"]
+        self.device = device
+        self.model = model.to(device).eval()
+
+    @abstractmethod
+    def _forward(self, waveforms: FloatArray) -> Tensor: ...
+
+    def logits(self, waveforms: FloatArray) -> FloatArray:
+        """Classify clips, in float32.
+
+        Parameters
+        ----------
+        waveforms : np.ndarray [shape=(B, samples)]
+            At `sample_rate`.
+
+        Returns
+        -------
+        np.ndarray [shape=(B, classes)]
+            Logits.
+        """
+        with torch.inference_mode():
+            return self._forward(waveforms).cpu().numpy()
+
+
+class NetworkMember(Member):
+    """A network trained from scratch on spectrograms."""
+
+    def __init__(
+        self, config: dict[str, Any], state: dict[str, Tensor], device: torch.device
+    ) -> None:
+        features: FeatureParams = typed(FeatureParams, config["features"])
+        self.front_end = SpectrogramFrontEnd(features)
+        name = config["network"]
+        schema = importlib.import_module(f"earwitness.schema.nets.{name}").NetParams
+        model: nn.Module = importlib.import_module(f"earwitness.nets.{name}").build(
+            typed(schema, config["net"]),
+            channels=2,
+            mels=features.n_mels,
+            classes=len(config["classes"]),
+        )
+        model.load_state_dict(state)
+        super().__init__(config, model, device)
+
+    def _forward(self, waveforms: FloatArray) -> Tensor:
+        features = np.stack([self.front_end(waveform) for waveform in waveforms])
+        logits: Tensor = self.model(torch.from_numpy(features).to(self.device))
+        return logits
+
+
+class PretrainedMember(Member):
+    """A fine-tuned or frozen pretrained backbone with its head."""
+
+    model: PretrainedClassifier
+
+    def __init__(
+        self, config: dict[str, Any], state: dict[str, Tensor], device: torch.device
+    ) -> None:
+        model = PretrainedClassifier(
+            build_backbone(config["backbone"]),
+            config["unfrozen"],
+            len(config["classes"]),
+            typed(HeadParams, config["head"]),
+        )
+        model.load_state_dict(state)
+        super().__init__(config, model, device)
+
+    def _forward(self, waveforms: FloatArray) -> Tensor:
+        return self.model.classify(torch.from_numpy(waveforms).to(self.device))
+
+
+def load_member(directory: Path, device: torch.device) -> Member:
+    """Load a trained member.
+
+    Parameters
+    ----------
+    directory : Path
+        ``models/members/<member>/fold<k>``.
+    device : torch.device
+        Where to run it.
+
+    Returns
+    -------
+    Member
+        In evaluation mode.
+
+    Raises
+    ------
+    EarwitnessError
+        If the folder does not hold a trained member, or one of another version.
+    """
+    config, state = read_checkpoint(directory)
+    kinds = {"network": NetworkMember, "backbone": PretrainedMember}
+    try:
+        return kinds[config["kind"]](config, state, device)
+    except (KeyError, ValueError, RuntimeError, ModuleNotFoundError) as error:
+        raise EarwitnessError(
+            f"{directory} holds a model that this version cannot read "
+            f"({str(error).splitlines()[0]}): train it again with `dvc repro`"
+        ) from error

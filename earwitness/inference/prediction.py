@@ -1,0 +1,85 @@
+"""Logits of a collection of stored clips."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from earwitness.inference.member import Member
+from earwitness.schema.predict import PredictParams
+from earwitness.store.arrays import ArrayReader, ArrayWriter
+
+
+def predict_fold(
+    member: Member,
+    clips: ArrayReader,
+    parts: Mapping[str, NDArray[np.int64]],
+    params: PredictParams,
+    out: Path,
+) -> None:
+    """Write a member's logits, plain and with test-time augmentation.
+
+    Parameters
+    ----------
+    member : Member
+        A trained model.
+    clips : ArrayReader
+        Store with ``clips`` (N, samples) at the member's rate.
+    parts : mapping of str to np.ndarray [shape=(n,)]
+        Rows of each part ("validation", "test").
+    params : PredictParams
+        Shifts and batch size.
+    out : Path
+        Store to write: for each part ``<part>_rows``, ``<part>_plain``, ``<part>_tta``.
+    """
+    classes = len(member.classes)
+    layout: dict[str, tuple[tuple[int, ...], str]] = {}
+    for part, rows in parts.items():
+        layout[f"{part}_rows"] = ((len(rows),), "int64")
+        layout[f"{part}_plain"] = ((len(rows), classes), "float32")
+        layout[f"{part}_tta"] = ((len(rows), classes), "float32")
+    batches = [
+        (part, rows, slice(start, start + params.batch_size))
+        for part, rows in parts.items()
+        for start in range(0, len(rows), params.batch_size)
+    ]
+    with ArrayWriter(out, layout, {"member": member.name}) as writer:
+        for part, rows, batch in tqdm(batches, desc=member.name, unit="batch", disable=None):
+            waveforms = clips.read("clips", rows[batch])
+            plain, tta = _plain_and_tta(member, waveforms, params.tta_shifts_seconds)
+            stop = min(batch.stop, len(rows))
+            writer.write(f"{part}_rows", slice(batch.start, stop), rows[batch])
+            writer.write(f"{part}_plain", slice(batch.start, stop), plain)
+            writer.write(f"{part}_tta", slice(batch.start, stop), tta)
+
+
+def _plain_and_tta(
+    member: Member, waveforms: NDArray[np.float32], shifts: tuple[float, ...]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    by_shift = {shift: member.logits(shift_clips(waveforms, shift, member)) for shift in shifts}
+    plain = by_shift[0.0] if 0.0 in by_shift else member.logits(waveforms)
+    return plain, np.mean(list(by_shift.values()), axis=0, dtype=np.float32)
+
+
+def shift_clips(
+    waveforms: NDArray[np.float32], shift_seconds: float, member: Member
+) -> NDArray[np.float32]:
+    """Shift clips in time, circularly.
+
+    Parameters
+    ----------
+    waveforms : np.ndarray [shape=(B, samples)]
+        At the member's rate.
+    shift_seconds : float
+        Positive is later.
+    member : Member
+        Gives the rate.
+
+    Returns
+    -------
+    np.ndarray [shape=(B, samples)]
+        A new array.
+    """
+    return np.roll(waveforms, round(shift_seconds * member.sample_rate), axis=1)

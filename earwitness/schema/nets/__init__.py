@@ -1,0 +1,1 @@
+"""Settings of each network trained from scratch: ``NetParams`` in a module of its name."""

@@ -1,0 +1,30 @@
+"""Shape of the spectrogram CNN (``train.spec_cnn.net``)."""
+
+from typing import Annotated
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from earwitness.schema.base import STRICT
+
+
+@dataclass(frozen=True, config=STRICT)
+class NetParams:
+    """Shape of `earwitness.nets.spec_cnn.SpecCnn`.
+
+    Attributes
+    ----------
+    widths : tuple of int
+        Channels of each stage; every stage but the first halves both axes.
+    blocks : int
+        Residual blocks a stage.
+    se_reduction : int
+        Squeeze-and-excitation bottleneck divisor (Hu et al. 2018).
+    dropout : float
+        Before the classifier.
+    """
+
+    widths: tuple[Annotated[int, Field(ge=1)], ...]
+    blocks: Annotated[int, Field(ge=1)]
+    se_reduction: Annotated[int, Field(ge=1)]
+    dropout: Annotated[float, Field(ge=0, lt=1)]

@@ -1,0 +1,126 @@
+"""Writing artifacts so that a reader never meets half of one.
+
+Everything is written beside its target, flushed to disk and then renamed over it: a stage
+that is killed leaves the previous artifact, or none.
+"""
+
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+@contextmanager
+def atomic_path(target: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `target`, which replaces it if the block succeeds.
+
+    Parameters
+    ----------
+    target : Path
+        The file to write; its folder is created if need be.
+
+    Yields
+    ------
+    Path
+        A path that does not exist yet, in the same folder and with the same suffix. The
+        block creates the file; without an exception it is flushed to disk and renamed to
+        `target`, otherwise it is removed and `target` stays as it was.
+    """
+    partial = _beside(target)
+    try:
+        yield partial
+        _flush(partial)
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_directory(target: Path) -> Iterator[Path]:
+    """Yield a new empty folder beside `target`, which replaces it if the block succeeds.
+
+    Parameters
+    ----------
+    target : Path
+        The folder to write; a folder already there is replaced with all it holds.
+
+    Yields
+    ------
+    Path
+        An empty folder beside `target`, removed if the block raises.
+    """
+    partial, previous = _beside(target), _beside(target)
+    partial.mkdir()
+    try:
+        yield partial
+        for file in partial.rglob("*"):
+            if file.is_file():
+                _flush(file)
+        if target.exists():
+            target.rename(previous)
+        try:
+            partial.rename(target)
+        except OSError:
+            if previous.exists():
+                previous.rename(target)
+            raise
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+        shutil.rmtree(previous, ignore_errors=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write `text` to `path` atomically, as UTF-8 with line feeds left as they are."""
+    with atomic_path(path) as partial:
+        partial.write_text(text, encoding="utf-8", newline="")
+
+
+def write_json(path: Path, obj: Any) -> None:
+    """Write `obj` to `path` atomically, as JSON in the order given.
+
+    Raises
+    ------
+    ValueError
+        If a number is NaN or infinite: JSON has no word for it, and DVC would write one
+        that other readers refuse.
+    """
+    write_text(path, json.dumps(obj, indent=2, allow_nan=False, ensure_ascii=False) + "\n")
+
+
+def write_csv(path: Path, frame: pd.DataFrame) -> None:
+    """Write `frame` to `path` atomically, as CSV without its index.
+
+    Text that a spreadsheet would run as a formula gets a leading apostrophe, and a carriage
+    return becomes a space: file names and categories come from other people's data sets.
+    """
+    safe = frame.copy()
+    for column in safe.columns:
+        if not pd.api.types.is_numeric_dtype(safe[column]):
+            safe[column] = safe[column].map(_neutralise)
+    write_text(path, safe.to_csv(index=False, lineterminator="\n"))
+
+
+def _neutralise(cell: Any) -> Any:
+    if not isinstance(cell, str):
+        return cell
+    safe = "'" + cell if cell.startswith(FORMULA_STARTS) else cell
+    # The csv module leaves a lone carriage return unquoted, and readers end the row there.
+    return safe.replace("\r", " ")
+
+
+def _beside(target: Path) -> Path:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    return target.with_name(f".{target.stem}.{secrets.token_hex(4)}.partial{target.suffix}")
+
+
+def _flush(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())

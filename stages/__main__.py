@@ -1,0 +1,78 @@
+"""Run one stage: ``python -m stages <stage> [item] [fold]``, as dvc.yaml does.
+
+params.yaml is read first, all of it, and before anything heavy is imported: a mistake in it
+is reported within a second. Then ``stages/<stage>.py`` is loaded and its ``main`` called.
+"""
+
+import csv
+import importlib
+import inspect
+import logging
+import os
+import resource
+import sys
+import time
+from pathlib import Path
+
+from earwitness.errors import EarwitnessError
+from stages.params import open_params
+
+TIMINGS = Path("logs/stages.csv")
+
+
+def main(arguments: list[str]) -> None:
+    """Run the stage that the arguments name.
+
+    Parameters
+    ----------
+    arguments : list of str
+        Name of the stage and, for a matrix stage, its item.
+
+    Raises
+    ------
+    EarwitnessError
+        If there is no such stage, it takes other arguments, or it fails for a reason that
+        the user can act on.
+    """
+    name, *items = arguments or [""]
+    own = {path.stem for path in Path(__file__).parent.glob("*.py")}
+    stages = sorted(own - {"__init__", "__main__", "params", "schema", "document", "show"})
+    if name not in stages:
+        raise EarwitnessError(
+            f"usage: python -m stages STAGE [ITEM] [FOLD], with one of {', '.join(stages)}"
+        )
+    params = open_params()
+    work = importlib.import_module(f"stages.{name}").main
+    takes = list(inspect.signature(work).parameters)[1:]
+    if len(takes) != len(items):
+        raise EarwitnessError(f"usage: python -m stages {' '.join([name, *takes]).upper()}")
+    start = time.perf_counter()
+    work(params, *items)
+    _record("@".join([name, "-".join(items)]).rstrip("@"), time.perf_counter() - start)
+
+
+def _record(stage: str, seconds: float) -> None:
+    """Note time and peak memory where git and DVC do not look: they change with every run."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # KiB on Linux, bytes on macOS
+    mebibytes = peak / 1024 if sys.platform == "linux" else peak / 1024**2
+    TIMINGS.parent.mkdir(exist_ok=True)
+    new = not TIMINGS.exists()
+    with TIMINGS.open("a", newline="") as stream:
+        writer = csv.writer(stream)
+        if new:
+            writer.writerow(["finished", "stage", "seconds", "peak_mib", "pid"])
+        finished = time.strftime("%Y-%m-%dT%H:%M:%S")
+        writer.writerow([finished, stage, f"{seconds:.1f}", f"{mebibytes:.0f}", os.getpid()])
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    # Threads that wait must sleep: spinning ones slow everything down on a busy machine.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    try:
+        main(sys.argv[1:])
+    except EarwitnessError as error:
+        print(f"{' '.join(sys.argv[1:2])}: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)

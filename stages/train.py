@@ -1,0 +1,45 @@
+"""Stage ``train``: train a network from scratch on one fold."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+from earwitness.fold import read_fold
+from earwitness.schema.features import FeatureParams
+from earwitness.schema.runtime import RuntimeParams
+from earwitness.schema.train import TrainParams
+from earwitness.store.arrays import ArrayReader
+from earwitness.training.runtime import choose_runtime, describe_runtime
+from earwitness.training.scratch import train_network
+from earwitness.training.state import TrainingState, fingerprint
+from stages.params import ParamsFile
+
+DATA = (Path("data/splits.json"), Path("data/manifest.csv"), Path("data/features.h5"))
+
+
+def main(params: ParamsFile, network: str, fold: str) -> None:
+    """Write models/members/<network>/fold<k>/."""
+    train = params.get(f"train.{network}", TrainParams)
+    features = params.get("features", FeatureParams)
+    seed = params.get("seed", int)
+    seconds = params.get("prepare.seconds", float)
+    runtime = choose_runtime(params.get("runtime", RuntimeParams))
+    part = read_fold(DATA[0], DATA[1], int(fold))
+    with ArrayReader(DATA[2]) as store:
+        arrays = tuple(store.read("features", rows) for rows in (part.train, part.validation))
+    settings = [asdict(train), asdict(features), seconds, seed, fold, describe_runtime(runtime)]
+    code = sorted(Path("earwitness").rglob("*.py"))
+    train_network(
+        network,
+        arrays,
+        (part.targets[part.train], part.targets[part.validation]),
+        part.classes,
+        train,
+        features,
+        seconds=seconds,
+        runtime=runtime,
+        seed=seed,
+        state=TrainingState(
+            Path(f"models/.state/{network}-fold{fold}.pt"), fingerprint(settings, [*DATA, *code])
+        ),
+        directory=Path(f"models/members/{network}/fold{fold}"),
+    )

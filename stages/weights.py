@@ -1,0 +1,19 @@
+"""Stage ``weights``: obtain and convert a backbone's pretrained weights."""
+
+import os
+from pathlib import Path
+
+from earwitness.backbones.registry import get_record
+from earwitness.backbones.weights import convert, obtain, write_weights
+from earwitness.schema.weights import WeightsParams
+from stages.params import ParamsFile
+
+
+def main(params: ParamsFile, backbone: str) -> None:
+    """Write models/pretrained/<backbone>.safetensors and .json."""
+    folders = [Path(params.get("weights", WeightsParams).incoming)]
+    if given := os.environ.get("EARWITNESS_WEIGHTS"):
+        folders.insert(0, Path(given))
+    record = get_record(backbone)
+    tensors, labels = convert(record, obtain(record, folders))
+    write_weights(record, tensors, labels, Path(f"models/pretrained/{backbone}.safetensors"))

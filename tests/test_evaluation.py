@@ -1,0 +1,282 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from earwitness.errors import EarwitnessError
+from earwitness.evaluation.metrics import expected_calibration_error, top_k_accuracy
+from earwitness.evaluation.report import format_table
+from earwitness.evaluation.scores import HeldOutScores, read_scores
+from earwitness.evaluation.summary import summarise
+from earwitness.evaluation.tables import (
+    CURVES,
+    confusion_table,
+    curves_table,
+    cv_table,
+    folds_table,
+    per_class_table,
+    predictions_table,
+)
+from earwitness.labels import ClassEntry
+from earwitness.store.arrays import ArrayWriter
+
+CLASSES: list[ClassEntry] = [
+    {"target": 0, "category": "dog"},
+    {"target": 3, "category": "cow"},
+    {"target": 7, "category": "hen"},
+    {"target": 9, "category": "cat"},
+]
+# Six clips of four classes in two folds, each row the order of the guesses, best first.
+TARGETS = np.array([0, 1, 2, 3, 0, 1])
+FOLD = np.array([1, 2, 1, 2, 1, 2])
+RIGHT = [[0, 1, 2, 3], [1, 2, 3, 0], [2, 3, 0, 1], [3, 0, 1, 2], [0, 1, 2, 3], [1, 0, 2, 3]]
+SECOND = [[1, 0, 2, 3], *RIGHT[1:]]  # the first clip's class is the second guess
+FOURTH = [[1, 2, 3, 0], *RIGHT[1:4], [3, 2, 1, 0], RIGHT[5]]  # two clips' class is the last
+
+
+def ranked(order: list[list[int]]) -> np.ndarray:
+    """Log-probabilities with this order of guesses."""
+    probs = np.array([0.6, 0.2, 0.15, 0.05])
+    scores = np.empty((len(order), 4), dtype=np.float32)
+    for row, guesses in enumerate(order):
+        scores[row, guesses] = np.log(probs)
+    return scores
+
+
+@pytest.fixture
+def scores() -> HeldOutScores:
+    return HeldOutScores(
+        rows=np.arange(6),
+        fold=FOLD,
+        targets=TARGETS,
+        plain={"net": ranked(FOURTH), "bone": ranked(SECOND)},
+        tta={"net": ranked(SECOND), "bone": ranked(RIGHT)},
+        ensemble=ranked(SECOND),
+        uniform=ranked(FOURTH),
+    )
+
+
+@pytest.fixture
+def summary(scores: HeldOutScores) -> dict:
+    return summarise(scores, dataset="tiny", clips=10, ece_bins=15)
+
+
+def test_top_k_by_hand() -> None:
+    assert top_k_accuracy(ranked(RIGHT), TARGETS, 1) == 1
+    assert top_k_accuracy(ranked(SECOND), TARGETS, 1) == pytest.approx(5 / 6)
+    assert top_k_accuracy(ranked(SECOND), TARGETS, 2) == 1
+    assert top_k_accuracy(ranked(FOURTH), TARGETS, 3) == pytest.approx(4 / 6)
+    assert top_k_accuracy(ranked(FOURTH), TARGETS, 9) == 1
+
+
+def test_equal_scores_do_not_make_every_clip_right() -> None:
+    assert top_k_accuracy(np.zeros((6, 4)), TARGETS, 1) == pytest.approx(2 / 6)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(0, 10_000), st.integers(1, 5), st.integers(1, 5))
+def test_top_k_agrees_with_sorting(seed: int, k: int, levels: int) -> None:
+    rng = np.random.default_rng(seed)
+    scores = rng.integers(0, levels, (9, 5))  # many ties
+    targets = rng.integers(0, 5, 9)
+    best = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+    assert top_k_accuracy(scores, targets, k) == (best == targets[:, None]).any(axis=1).mean()
+
+
+def test_accuracy_of_nothing_and_of_nan_is_refused() -> None:
+    with pytest.raises(EarwitnessError, match="no clips"):
+        top_k_accuracy(np.empty((0, 4)), [], 1)
+    with pytest.raises(EarwitnessError, match="NaN"):
+        top_k_accuracy([[np.nan, 1.0]], [0], 1)
+
+
+def test_calibration_error_by_hand() -> None:
+    # Bins (0.5, 1] and (0, 0.5]: 2 clips sure of 0.9, one right; 1 clip sure of 0.4, right.
+    probs = [[0.9, 0.1, 0.0], [0.9, 0.1, 0.0], [0.3, 0.4, 0.3]]
+    error = expected_calibration_error(probs, [0, 1, 1], bins=2)
+    assert error == pytest.approx(2 / 3 * abs(0.5 - 0.9) + 1 / 3 * abs(1 - 0.4))
+
+
+@pytest.mark.parametrize("bins", [1, 15])
+def test_calibration_error_of_certain_predictions(bins: int) -> None:
+    assert expected_calibration_error(np.eye(3), [0, 1, 2], bins) == 0
+    assert expected_calibration_error(np.eye(3), [1, 2, 0], bins) == 1
+
+
+def test_calibrated_predictions_have_a_small_error() -> None:
+    rng = np.random.default_rng(0)
+    probs = rng.dirichlet(np.ones(4), 50_000)
+    targets = (rng.random((len(probs), 1)) > probs.cumsum(axis=1)).sum(axis=1)
+    assert expected_calibration_error(probs, targets, 15) < 0.01
+    assert expected_calibration_error(probs**3 / (probs**3).sum(1)[:, None], targets, 15) > 0.1
+
+
+def test_summary_by_hand(summary: dict) -> None:
+    # Fold 1 holds clips 0, 2 and 4; clip 0 is the one that SECOND gets wrong.
+    assert summary["net"]["tta"]["top1"] == {
+        "mean": 0.833333,
+        "std": 0.166667,
+        "folds": {"1": 0.666667, "2": 1.0},
+    }
+    assert summary["net"]["plain"]["top3"]["folds"] == {"1": 0.333333, "2": 1.0}
+    assert summary["bone"]["tta"]["top1"]["mean"] == 1.0
+    assert summary["ensemble"]["top1"]["mean"] == 0.833333
+    assert summary["ensemble"]["top3"]["mean"] == 1.0
+    assert summary["ensemble"]["uniform"]["top1"]["mean"] == 0.666667
+    assert summary["ensemble"]["ece"] == pytest.approx(abs(5 / 6 - 0.6), abs=1e-6)
+    assert summary["dataset"] == {"name": "tiny", "clips": 10, "classes": 4, "folds": 2}
+    assert list(summary) == ["net", "bone", "ensemble", "dataset"]
+    assert json.loads(json.dumps(summary, allow_nan=False)) == summary
+
+
+def test_cv_table(summary: dict) -> None:
+    table = cv_table(summary, "net")
+    assert list(table) == ["fold", "plain_top1", "plain_top3", "tta_top1", "tta_top3"]
+    assert list(table["fold"]) == ["1", "2", "mean", "std"]
+    assert list(table["tta_top1"]) == [0.666667, 1.0, 0.833333, 0.166667]
+    assert list(table["plain_top1"]) == [0.333333, 1.0, 0.666667, 0.333333]
+
+
+def test_folds_table(summary: dict) -> None:
+    table = folds_table(summary, ["net", "bone"])
+    assert list(table) == ["model", "fold", "top1", "top3"]
+    assert list(table["model"]) == [
+        name for name in ("net", "bone", "ensemble", "uniform") for _ in range(2)
+    ]
+    net = table[table["model"] == "net"]
+    assert list(net["top1"]) == [0.666667, 1.0]
+
+
+def test_predictions_table(scores: HeldOutScores) -> None:
+    table = predictions_table(scores, [f"{row}.wav" for row in range(6)], CLASSES)
+    assert list(table) == [
+        *("filename", "fold", "target", "label", "net_pred", "net_prob"),
+        *("bone_pred", "bone_prob", "ensemble_pred", "ensemble_prob", "ensemble_top3"),
+    ]
+    assert list(table["filename"]) == [f"{row}.wav" for row in range(6)]
+    assert list(table["target"]) == [0, 3, 7, 9, 0, 3]
+    first = table.iloc[0]
+    assert (first["label"], first["net_pred"], first["bone_pred"]) == ("dog", "cow", "dog")
+    assert first["net_prob"] == pytest.approx(0.6)
+    assert first["ensemble_top3"] == "cow|dog|hen"
+
+
+def test_confusion_table(scores: HeldOutScores) -> None:
+    table = confusion_table(scores, CLASSES)
+    assert list(table["actual"]) == ["dog", "cow", "hen", "cat", "dog", "cow"]
+    assert list(table["predicted"]) == ["cow", "cow", "hen", "cat", "dog", "cow"]
+
+
+def test_per_class_table(scores: HeldOutScores) -> None:
+    table = per_class_table(scores, CLASSES)
+    assert list(table) == ["category", "ensemble", "net", "bone"]
+    assert list(table["category"]) == ["dog", "cat", "cow", "hen"]
+    assert list(table["ensemble"]) == [0.5, 1, 1, 1]
+    assert list(table["bone"]) == [1, 1, 1, 1]
+
+
+def test_report(summary: dict) -> None:
+    lines = format_table(summary).splitlines()
+    assert "tiny: 10 clips, 4 classes, 2 folds" in lines[0]
+    rows = {line.split("  ")[0]: line for line in lines}
+    assert rows["net"].split("  ")[-2:] == ["0.833 ± 0.167", "1.000 ± 0.000"]
+    assert "0.833 ± 0.167" in rows["ensemble, fitted weights"]
+    assert "0.667 ± 0.333" in rows["ensemble, equal weights"]
+    assert len({len(line) for line in lines[2:7]}) == 1
+
+
+# Stores: three folds of two clips in a manifest of six, the rows of fold 1 in reverse.
+ROWS = {1: [4, 0], 2: [1, 3], 3: [2, 5]}
+
+
+def write_stores(folder: Path) -> np.ndarray:
+    logits = np.random.default_rng(0).normal(size=(6, 4)).astype(np.float32)
+    for fold, rows in ROWS.items():
+        arrays = {"test_rows": rows, "test_plain": logits[rows], "test_tta": 2 * logits[rows]}
+        store(folder / f"net/fold{fold}.h5", arrays)
+    rows = [row for fold in ROWS for row in ROWS[fold]]
+    store(
+        folder / "ensemble.h5",
+        {
+            "rows": rows,
+            "fold": [fold for fold in ROWS for _ in ROWS[fold]],
+            "log_probs": 3 * logits[rows],
+            "uniform_log_probs": 4 * logits[rows],
+        },
+    )
+    return logits
+
+
+def store(path: Path, arrays: dict) -> None:
+    values = {name: np.asarray(array) for name, array in arrays.items()}
+    with ArrayWriter(path, {k: (v.shape, v.dtype) for k, v in values.items()}, {}) as writer:
+        for name, array in values.items():
+            writer.write(name, slice(None), array)
+
+
+def test_scores_are_read_in_the_order_of_the_manifest(tmp_path: Path) -> None:
+    logits = write_stores(tmp_path)
+    scores = read_scores(tmp_path / "ensemble.h5", tmp_path, ["net"], [1, 2, 3], TARGETS)
+    assert scores.rows.tolist() == [0, 1, 2, 3, 4, 5]
+    assert scores.fold.tolist() == [1, 2, 3, 2, 1, 3]
+    assert scores.targets.tolist() == TARGETS.tolist()
+    assert (scores.plain["net"] == logits).all()
+    assert (scores.tta["net"] == 2 * logits).all()
+    assert (scores.ensemble == 3 * logits).all()
+    assert (scores.uniform == 4 * logits).all()
+
+
+def test_only_the_configured_folds_and_members_are_read(tmp_path: Path) -> None:
+    logits = write_stores(tmp_path)
+    (tmp_path / "net/fold2.h5").write_bytes(b"of an earlier run")
+    (tmp_path / "other").mkdir()
+    scores = read_scores(tmp_path / "ensemble.h5", tmp_path, ["net"], [3, 1], TARGETS)
+    assert scores.rows.tolist() == [0, 2, 4, 5]
+    assert (scores.plain["net"] == logits[[0, 2, 4, 5]]).all()
+    assert summarise(scores, dataset="x", clips=6, ece_bins=5)["dataset"]["folds"] == 2
+
+
+def test_predictions_of_other_clips_are_refused(tmp_path: Path) -> None:
+    logits = write_stores(tmp_path)
+    arrays = {"test_rows": [1, 2], "test_plain": logits[:2], "test_tta": logits[:2]}
+    store(tmp_path / "net/fold2.h5", arrays)
+    with pytest.raises(EarwitnessError, match=r"fold2\.h5 and the ensemble are not about"):
+        read_scores(tmp_path / "ensemble.h5", tmp_path, ["net"], [1, 2], TARGETS)
+    with pytest.raises(EarwitnessError, match="clips that the manifest does not have"):
+        read_scores(tmp_path / "ensemble.h5", tmp_path, ["net"], [1, 3], TARGETS[:3])
+    with pytest.raises(EarwitnessError, match="fold9"):
+        read_scores(tmp_path / "ensemble.h5", tmp_path, ["net"], [1, 9], TARGETS)
+
+
+def write_curves(folder: Path, member: str, fold: int, epochs: int) -> None:
+    path = folder / member / f"fold{fold}/curves.csv"
+    path.parent.mkdir(parents=True)
+    epoch = np.arange(1, epochs + 1)
+    pd.DataFrame({name: epoch if name == "epoch" else 0.5 for name in CURVES}, epoch).to_csv(
+        path, index=False
+    )
+
+
+def test_curves_table(tmp_path: Path) -> None:
+    for member, fold, epochs in (("net", 1, 2), ("net", 2, 3), ("net", 3, 9), ("bone", 1, 0)):
+        write_curves(tmp_path, member, fold, epochs)
+    write_curves(tmp_path, "bone", 2, 1)
+    table = curves_table(tmp_path, ["net", "bone"], [1, 2])
+    assert list(table) == ["member", "fold", *CURVES]
+    assert list(table["epoch"]) == [1, 2, 1, 2, 3, 1]
+    assert list(table["member"]) == ["net"] * 5 + ["bone"]
+    assert curves_table(tmp_path, ["bone"], [1]).empty
+    with pytest.raises(EarwitnessError, match=r"curves\.csv does not exist"):
+        curves_table(tmp_path, ["bone"], [3])
+
+
+def test_curves_without_a_column_are_refused(tmp_path: Path) -> None:
+    write_curves(tmp_path, "net", 1, 1)
+    path = tmp_path / "net/fold1/curves.csv"
+    pd.read_csv(path).drop(columns="lr").to_csv(path, index=False)
+    with pytest.raises(EarwitnessError, match="has no column lr"):
+        curves_table(tmp_path, ["net"], [1])
