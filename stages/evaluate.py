@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 
 from earwitness.evaluation import tables
-from earwitness.evaluation.report import format_table
 from earwitness.evaluation.scores import HeldOutScores, read_scores
 from earwitness.evaluation.summary import summarise
 from earwitness.fold import read_manifest
@@ -47,7 +46,6 @@ def main(params: ParamsFile) -> None:
     filenames = manifest["filename"].tolist()
     write_csv(PLOTS / "predictions.csv", tables.predictions_table(scores, filenames, classes))
     _classes(scores, classes)
-    print(format_table(summary))
 
 
 def _classes(scores: HeldOutScores, classes: list[ClassEntry]) -> None:

@@ -16,7 +16,7 @@ from typing import Annotated, Any
 from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from earwitness.backbones.registry import REGISTRY
+from earwitness.backbones.registry import NAMES, get_record
 from earwitness.errors import EarwitnessError
 from earwitness.schema import nets
 from earwitness.schema.base import STRICT
@@ -179,9 +179,9 @@ def _check_blocks(root: Root) -> Iterator[str]:
             yield f"train.{network} is missing: model.networks lists {network!r}"
     for name in dict.fromkeys((*root.model.backbones, *root.finetune)):
         used = name in root.model.backbones
-        if name not in REGISTRY:
+        if name not in NAMES:
             key = "model.backbones" if used else f"finetune.{name}"
-            yield f"{key}: no backbone is called {name!r}{suggest(name, REGISTRY)}"
+            yield f"{key}: no backbone is called {name!r}{suggest(name, NAMES)}"
         elif name not in root.finetune:
             yield f"finetune.{name} is missing: model.backbones lists {name!r}"
         else:
@@ -190,7 +190,7 @@ def _check_blocks(root: Root) -> Iterator[str]:
 
 def _check_unfreezing(root: Root, name: str, used: bool) -> Iterator[str]:
     own = root.finetune[name].unfreeze_last_n
-    blocks = REGISTRY[name].blocks
+    blocks = get_record(name).blocks
     # The general number need only suit the backbones in use.
     number = root.model.unfreeze_last_n if own is None and used else own
     if number is not None and number > blocks:

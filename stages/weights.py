@@ -3,8 +3,8 @@
 import os
 from pathlib import Path
 
+from earwitness.backbones.obtain import convert, obtain, write_weights
 from earwitness.backbones.registry import get_record
-from earwitness.backbones.weights import convert, obtain, write_weights
 from earwitness.schema.weights import WeightsParams
 from stages.params import ParamsFile
 

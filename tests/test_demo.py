@@ -22,7 +22,12 @@ def keys(params: dict[str, Any], path: str = "") -> Iterator[str]:
 
 
 def test_the_demo_has_the_same_parameters() -> None:
-    assert set(keys(load("demo/params.yaml"))) == set(keys(load("params.yaml")))
+    """Except that it may leave models out."""
+    ours, theirs = load("demo/params.yaml"), load("params.yaml")
+    for section in ("train", "finetune"):
+        for model in set(theirs[section]) - set(ours[section]):
+            del theirs[section][model]
+    assert set(keys(ours)) == set(keys(theirs))
 
 
 @pytest.mark.parametrize("section", ["features", "prepare", "runtime", "predict", "evaluate"])

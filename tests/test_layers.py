@@ -19,6 +19,8 @@ LAYERS = (
     {"nets", "backbones"},
     {"training", "inference"},
     {"ensemble", "ensembling", "evaluation", "plots"},
+    {"prediction"},
+    {"__main__"},
 )
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}
 

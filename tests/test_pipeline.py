@@ -21,8 +21,8 @@ import pandas as pd
 import pytest
 from ruamel.yaml import YAML
 
+from earwitness.backbones.obtain import obtain
 from earwitness.backbones.registry import get_record
-from earwitness.backbones.weights import obtain
 from earwitness.errors import EarwitnessError
 from tests.synthetic import write_dataset
 

@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor, nn
 
-from earwitness.backbones.registry import BackboneRecord
+from earwitness.backbones.record import BackboneRecord
 
 
 class Backbone(nn.Module, ABC):

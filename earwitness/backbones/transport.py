@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from earwitness.backbones.registry import Url, Wheel
+from earwitness.backbones.record import Url, Wheel
 
 TIMEOUT_SECONDS = 300
 

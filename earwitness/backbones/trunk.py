@@ -74,7 +74,7 @@ def build_trunk(
         "boundary": ((params.views, count, *boundary.shape[1:]), params.dtype),
         "levels": ((params.views, count, levels.shape[1]), "float32"),
     }
-    attrs = {"backbone": record.name, "unfrozen": unfrozen}
+    attrs: dict[str, str | int | float] = {"backbone": record.name, "unfrozen": unfrozen}
     bar = tqdm(
         total=params.views * count,
         desc=f"trunk {record.name}",

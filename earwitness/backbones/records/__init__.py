@@ -1,0 +1,1 @@
+"""One module a pretrained backbone, of its name, with its ``RECORD``."""
