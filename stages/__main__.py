@@ -67,8 +67,6 @@ def _record(stage: str, seconds: float) -> None:
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    # Threads that wait must sleep: spinning ones slow everything down on a busy machine.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         main(sys.argv[1:])
     except EarwitnessError as error:

@@ -153,7 +153,7 @@ def fit_frozen_head(
         train, data.train_targets, (validation, data.validation_targets), params.baseline_c
     )
     head = model.head
-    head.standardise.set(torch.from_numpy(baseline.mean), torch.from_numpy(baseline.std), 1e-6)
+    head.standardise.set(torch.from_numpy(baseline.mean), torch.from_numpy(baseline.std), 0.0)
     with torch.no_grad():
         head.linear.weight.copy_(torch.from_numpy(baseline.weight))
         head.linear.bias.copy_(torch.from_numpy(baseline.bias))

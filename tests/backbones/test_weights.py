@@ -13,7 +13,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from earwitness.backbones import transport
+from earwitness.backbones import transport, yamnet
 from earwitness.backbones.obtain import convert, obtain, write_weights
 from earwitness.backbones.record import BackboneRecord, Url, Wheel
 from earwitness.backbones.registry import get_record
@@ -211,3 +211,11 @@ def test_unusable_converted_weights_are_refused(tmp_path: Path) -> None:
     with pytest.raises(EarwitnessError, match="holds other tensors than yamnet has"):
         load_backbone("yamnet", path)
     assert load_file(path).keys() == {"weight"}
+
+
+def test_graph_of_another_shape_is_refused(
+    tmp_path: Path, yamnet_wheel: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(yamnet, "STRIDES", (2,) * 14)
+    with pytest.raises(EarwitnessError, match=r"other strides or pads than blocks\.1\.depthwise"):
+        convert(get_record("yamnet"), yamnet_wheel)

@@ -1,0 +1,108 @@
+"""Trained members: what is written is what is loaded, and shifts are shifts."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from earwitness.errors import EarwitnessError
+from earwitness.inference.member import load_member
+from earwitness.inference.prediction import predict_fold, shift_clips
+from earwitness.schema.predict import PredictParams
+from earwitness.store.arrays import ArrayReader, ArrayWriter
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(params=["network_folder", "backbone_folder"])
+def folder(request: pytest.FixtureRequest) -> Path:
+    path: Path = request.getfixturevalue(request.param)
+    return path
+
+
+def clips(count: int = 5) -> np.ndarray:
+    return np.random.default_rng(1).normal(0, 0.1, size=(count, 16000)).astype(np.float32)
+
+
+def test_a_member_says_what_it_is(folder: Path) -> None:
+    member = load_member(folder, CPU)
+    assert member.name == folder.parent.name
+    assert (member.sample_rate, member.seconds) == (16000, 1.0)
+    assert [entry["category"] for entry in member.classes] == ["dog", "rain", "saw"]
+    assert not any(module.training for module in member.model.modules())
+
+
+def test_logits_are_finite_and_do_not_depend_on_the_batch(folder: Path) -> None:
+    member = load_member(folder, CPU)
+    together = member.logits(clips())
+    assert together.shape == (5, 3)
+    assert together.dtype == np.float32
+    assert np.isfinite(together).all()
+    np.testing.assert_allclose(together[2:3], member.logits(clips()[2:3]), atol=1e-5, rtol=1e-5)
+
+
+def test_loading_twice_gives_the_same_bits(folder: Path) -> None:
+    first, second = (load_member(folder, CPU).logits(clips()) for _ in range(2))
+    assert np.array_equal(first, second)
+
+
+def test_curves_have_a_row_an_epoch(folder: Path) -> None:
+    lines = (folder / "curves.csv").read_text().splitlines()
+    assert lines[0] == "epoch,lr,train_loss,validation_loss,validation_top1"
+    assert len(lines) == 3
+
+
+def test_predictions_are_plain_and_mean_over_shifts(folder: Path, tmp_path: Path) -> None:
+    audio = tmp_path / "audio.h5"
+    with ArrayWriter(audio, {"clips": ((5, 16000), "float32")}, {"sample_rate": 16000}) as writer:
+        writer.write("clips", slice(None), clips())
+    member = load_member(folder, CPU)
+    parts = {"validation": np.array([4, 0]), "test": np.array([1, 2, 3])}
+    with ArrayReader(audio) as reader:
+        params = PredictParams((0.0, -0.1, 0.1), 2)
+        predict_fold(member, reader, parts, params, tmp_path / "out.h5")
+    with ArrayReader(tmp_path / "out.h5") as reader:
+        assert reader.read("validation_rows").tolist() == [4, 0]
+        plain, tta = reader.read("test_plain"), reader.read("test_tta")
+    expected = member.logits(clips()[1:4])
+    np.testing.assert_allclose(plain, expected, atol=1e-5, rtol=1e-5)
+    shifted = [member.logits(np.roll(clips()[1:4], s, axis=1)) for s in (0, -1600, 1600)]
+    np.testing.assert_allclose(tta, np.mean(shifted, axis=0), atol=1e-5, rtol=1e-5)
+    assert not np.allclose(plain, tta)
+
+
+def test_without_the_clip_itself_among_the_shifts_plain_is_still_plain(
+    network_folder: Path, tmp_path: Path
+) -> None:
+    audio = tmp_path / "audio.h5"
+    with ArrayWriter(audio, {"clips": ((5, 16000), "float32")}, {"sample_rate": 16000}) as writer:
+        writer.write("clips", slice(None), clips())
+    member = load_member(network_folder, CPU)
+    with ArrayReader(audio) as reader:
+        params = PredictParams((0.25,), 8)
+        predict_fold(member, reader, {"test": np.arange(5)}, params, tmp_path / "out.h5")
+    with ArrayReader(tmp_path / "out.h5") as reader:
+        np.testing.assert_allclose(reader.read("test_plain"), member.logits(clips()), atol=1e-5)
+
+
+def test_a_shift_is_circular_and_in_seconds(network_folder: Path) -> None:
+    member = load_member(network_folder, CPU)
+    shifted = shift_clips(clips(), 0.25, member)
+    assert np.array_equal(shifted[:, 4000:], clips()[:, :-4000])
+    assert np.array_equal(shifted[:, :4000], clips()[:, -4000:])
+
+
+def test_a_folder_without_a_model_is_told(tmp_path: Path) -> None:
+    with pytest.raises(EarwitnessError, match="does not hold a trained model"):
+        load_member(tmp_path, CPU)
+
+
+@pytest.mark.parametrize(("key", "value"), [("kind", "oracle"), ("classes", [])])
+def test_a_model_of_another_version_is_told(folder: Path, key: str, value: object) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    config[key] = value
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(EarwitnessError, match="train it again"):
+        load_member(folder, CPU)
