@@ -21,9 +21,6 @@ import pandas as pd
 import pytest
 from ruamel.yaml import YAML
 
-from earwitness.backbones.obtain import obtain
-from earwitness.backbones.registry import get_record
-from earwitness.errors import EarwitnessError
 from tests.synthetic import write_dataset
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -94,23 +91,8 @@ def shrink(params: dict[str, Any], changes: dict[str, Any], path: str = "") -> N
 
 
 @pytest.fixture(scope="module")
-def weights_folder(pytestconfig: pytest.Config) -> Path:
-    """A folder with the backbone's weights, downloaded once and kept in pytest's cache."""
-    folder = Path(pytestconfig.cache.mkdir("weights"))
-    given = os.environ.get("EARWITNESS_WEIGHTS")
-    folders = [folder, ROOT / "models" / "pretrained" / "incoming"]
-    try:
-        found = obtain(get_record(BACKBONE), [*folders, *([Path(given)] if given else [])])
-    except EarwitnessError as error:
-        pytest.skip(f"the weights of {BACKBONE} cannot be had here: {error}")
-    if not (folder / found.name).is_file():
-        shutil.copyfile(found, folder / found.name)
-    return folder
-
-
-@pytest.fixture(scope="module")
 def repository(
-    tmp_path_factory: pytest.TempPathFactory, weights_folder: Path
+    tmp_path_factory: pytest.TempPathFactory, yamnet_wheel: Path
 ) -> Iterator[Repository]:
     root = tmp_path_factory.mktemp("pipeline")
     for folder in ("earwitness", "stages"):
@@ -137,7 +119,7 @@ def repository(
         variables.pop(name, None)
     variables |= {
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), variables["PATH"]]),
-        "EARWITNESS_WEIGHTS": str(weights_folder),
+        "EARWITNESS_WEIGHTS": str(yamnet_wheel.parent),
         "OMP_NUM_THREADS": "1",
         "DVC_NO_ANALYTICS": "1",
         "GIT_AUTHOR_NAME": "Test",
@@ -148,6 +130,7 @@ def repository(
     repository = Repository(root, variables)
     repository.run("git", "init", "--quiet")
     repository.dvc("init", "--quiet")
+    shutil.copytree(ROOT / ".dvc" / "plots", root / ".dvc" / "plots", dirs_exist_ok=True)
     repository.dvc("config", "core.check_update", "false")
     repository.run("git", "add", ".")
     repository.run("git", "commit", "--quiet", "--message", "Start")

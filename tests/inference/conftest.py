@@ -53,9 +53,7 @@ FEATURES = FeatureParams(
     mel_scale="slaney",
     amin=1e-10,
     top_db=80.0,
-    pcen=PcenParams(
-        scale=2.0**31, gain=0.98, bias=2.0, power=0.5, time_constant=0.4, eps=1e-6
-    ),
+    pcen=PcenParams(scale=2.0**31, gain=0.98, bias=2.0, power=0.5, time_constant=0.4, eps=1e-6),
     dtype="float16",
 )
 AUGMENT = SpecAugmentParams(0.5, 6.0, 1, 4, 1, 4, 0.5, 0.4, 0.5)
@@ -140,5 +138,3 @@ def backbone_folder(tmp_path: Path) -> Path:
     folder = tmp_path / "members" / "yamnet" / "fold1"
     train_backbone(folder, 2, finetune_params())
     return folder
-
-
