@@ -1,136 +1,15 @@
-"""Members as training writes them, small and quick to make."""
+"""Folders of trained members."""
 
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
-import torch
 
-from earwitness.backbones.base import Backbone
-from earwitness.backbones.weights import build_backbone
-from earwitness.labels import ClassEntry
-from earwitness.schema.features import FeatureParams, PcenParams
-from earwitness.schema.finetune import FinetuneParams, HeadParams
-from earwitness.schema.nets.spec_cnn import NetParams
-from earwitness.schema.optimisation import LoopParams
-from earwitness.schema.train import SpecAugmentParams, TrainParams
-from earwitness.training.finetuning import StoredFold, finetune
-from earwitness.training.runtime import Runtime
-from earwitness.training.scratch import train_network
-from earwitness.training.state import TrainingState
-
-CLASSES: list[ClassEntry] = [
-    {"target": 0, "category": "dog"},
-    {"target": 3, "category": "rain"},
-    {"target": 9, "category": "saw"},
-]
-LOOP = LoopParams(
-    epochs=2,
-    batch_size=6,
-    accumulate=1,
-    schedule="cosine",
-    warmup=0.1,
-    weight_decay=0.0,
-    clip_norm=1.0,
-    label_smoothing=0.1,
-    ema_decay=0.5,
-    select="ema",
-)
-FEATURES = FeatureParams(
-    sample_rate=16000,
-    n_fft=512,
-    win_samples=400,
-    hop_samples=320,
-    n_mels=16,
-    f_min=20.0,
-    f_max=8000.0,
-    power=2.0,
-    center=True,
-    pad_mode="constant",
-    norm="slaney",
-    mel_scale="slaney",
-    amin=1e-10,
-    top_db=80.0,
-    pcen=PcenParams(scale=2.0**31, gain=0.98, bias=2.0, power=0.5, time_constant=0.4, eps=1e-6),
-    dtype="float16",
-)
-AUGMENT = SpecAugmentParams(0.5, 6.0, 1, 4, 1, 4, 0.5, 0.4, 0.5)
-CPU = Runtime(torch.device("cpu"), torch.float32)
+from tests.trained import finetune_params, train_backbone, train_network_member
 
 
 @pytest.fixture
 def network_folder(tmp_path: Path) -> Path:
-    rng = np.random.default_rng(0)
-    features = rng.normal(size=(12, 2, 16, 51)).astype(np.float16)
-    targets = np.arange(12) % 3
-    folder = tmp_path / "members" / "spec_cnn" / "fold1"
-    train_network(
-        "spec_cnn",
-        (features, features[:6]),
-        (targets, targets[:6]),
-        CLASSES,
-        TrainParams(0.01, LOOP, AUGMENT, NetParams((4, 8), 1, 4, 0.1)),
-        FEATURES,
-        seconds=1.0,
-        runtime=CPU,
-        seed=0,
-        state=TrainingState(tmp_path / "state.pt", "run"),
-        directory=folder,
-    )
-    return folder
-
-
-def finetune_params(**changes: Any) -> FinetuneParams:
-    params = FinetuneParams(
-        unfreeze_last_n=None,
-        baseline_c=(0.01, 0.1),
-        keep="finetuned",
-        lr_head=0.001,
-        lr_backbone=0.001,
-        layer_decay=0.5,
-        mixup_alpha=0.4,
-        mixup_probability=0.5,
-        head=HeadParams(8, 0.1),
-        loop=LOOP,
-    )
-    return replace(params, **changes)
-
-
-def lively_backbone() -> Backbone:
-    """YAMNet at random weights that let the signal through: the default ones fade it out."""
-    torch.manual_seed(0)
-    backbone = build_backbone("yamnet")
-    for module in backbone.modules():
-        if isinstance(module, torch.nn.Conv2d):
-            torch.nn.init.kaiming_normal_(module.weight)
-    return backbone
-
-
-def train_backbone(folder: Path, unfrozen: int, params: FinetuneParams) -> dict[str, Any]:
-    """Fine-tune YAMNet at random weights on what its own trunk says of noise."""
-    backbone = lively_backbone()
-    stop = len(backbone.blocks) - unfrozen
-    rng = np.random.default_rng(0)
-    waveforms = rng.normal(0, 0.1, size=(12, 16000)).astype(np.float32)
-    with torch.inference_mode():
-        x = backbone.front_end(torch.from_numpy(waveforms))
-        boundary, levels = (y.numpy() for y in backbone.run(x, 0, stop))
-    targets = np.arange(12) % 3
-    data = StoredFold(boundary[None], levels[None], targets, boundary[:6], levels[:6], targets[:6])
-    return finetune(
-        backbone,
-        unfrozen,
-        data,
-        CLASSES,
-        params,
-        seconds=1.0,
-        runtime=CPU,
-        seed=0,
-        state=TrainingState(folder.parent / "state.pt", "run"),
-        directory=folder,
-    )
+    return train_network_member(tmp_path / "members" / "spec_cnn" / "fold1")
 
 
 @pytest.fixture

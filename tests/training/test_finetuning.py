@@ -12,7 +12,7 @@ from earwitness.inference.checkpoint import read_checkpoint
 from earwitness.inference.member import load_member
 from earwitness.schema.finetune import HeadParams
 from earwitness.training.finetuning import rate_groups
-from tests.inference.conftest import LOOP, finetune_params, lively_backbone, train_backbone
+from tests.trained import LOOP, finetune_params, lively_backbone, train_backbone
 
 
 def classifier(unfrozen: int) -> PretrainedClassifier:
