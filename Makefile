@@ -47,8 +47,12 @@ repro: $(INSTALLED) ## the whole pipeline; DATA=/path/to/ESC-50 says where the d
 			echo "make repro: DATA=$$DATA is not a folder" >&2; exit 2; }; \
 		if [ -e data/raw/ESC-50 ] && [ ! -L data/raw/ESC-50 ]; then \
 			echo "make repro: data/raw/ESC-50 is a folder, not a link: move it away to use DATA=$$DATA, or leave DATA out to use it" >&2; exit 2; fi; \
+		grep -qE "^ +root: data/raw/ESC-50 *(#.*)?$$" params.yaml || { \
+			echo "make repro: DATA is linked at data/raw/ESC-50, but data.root in params.yaml names another folder: leave one of them out" >&2; exit 2; }; \
 		mkdir -p data/raw && ln -sfn "$$folder" data/raw/ESC-50; \
 	fi
+	@# A data set that has gone away since must be found or downloaded again.
+	@[ -e data/raw/ESC-50 ] || rm -f data/fetched.json
 	@# The same as `dvc repro`, which runs its stages one by one: those of a fold need one core
 	@# each and nothing of one another, so $(JOBS) of them run side by side once their parents are done.
 	@$(WITH_VENV) sh -ec '\

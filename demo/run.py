@@ -63,6 +63,8 @@ def build_workspace() -> None:
     WORKSPACE.mkdir(exist_ok=True)
     for folder in (*CODE, CLIPS):
         copy_folder(folder)
+    templates = Path(".dvc", "plots")
+    shutil.copytree(REPOSITORY / templates, WORKSPACE / templates, dirs_exist_ok=True)
     shutil.copyfile(REPOSITORY / "dvc.yaml", WORKSPACE / "dvc.yaml")
     shutil.copyfile(REPOSITORY / ".dvcignore", WORKSPACE / ".dvcignore")
     shutil.copyfile(REPOSITORY / "demo" / "params.yaml", WORKSPACE / "params.yaml")

@@ -1,5 +1,6 @@
 """The ensemble over folds: fitted on each fold's validation clips, applied to its test clips."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,6 +25,8 @@ class FoldEnsemble:
     ----------
     fit : Fitted
         Weights and temperatures.
+    tta_shifts_seconds : list of float
+        The shifts over which the members' logits were averaged.
     rows : np.ndarray [shape=(n,)]
         The test clips.
     log_probs, uniform_log_probs : np.ndarray [shape=(n, classes)]
@@ -31,6 +34,7 @@ class FoldEnsemble:
     """
 
     fit: Fitted
+    tta_shifts_seconds: list[float]
     rows: NDArray[np.int64]
     log_probs: FloatArray
     uniform_log_probs: FloatArray
@@ -85,10 +89,12 @@ def _fit_fold(
                     )
             validation[member] = store.read("validation_tta")
             test[member] = store.read("test_tta")
+            shifts = json.loads(store.attrs["tta_shifts_seconds"])
     # Fitted before the test logits are combined, and on nothing but validation clips.
     fitted = fit(validation, part.targets[part.validation], l2)
     return FoldEnsemble(
         fit=fitted,
+        tta_shifts_seconds=shifts,
         rows=part.test,
         log_probs=combine(test, fitted.weights, fitted.temperatures),
         uniform_log_probs=uniform_log_probs(test),
@@ -109,7 +115,12 @@ def write_ensemble(fitted: Mapping[int, FoldEnsemble], weights: Path, scores: Pa
     """
     first = next(iter(fitted.values()))
     report = {str(fold): asdict(result.fit) for fold, result in fitted.items()}
-    write_json(weights, {"members": list(first.fit.weights), "folds": report})
+    content = {
+        "members": list(first.fit.weights),
+        "tta_shifts_seconds": first.tta_shifts_seconds,
+        "folds": report,
+    }
+    write_json(weights, content)
     arrays = {
         "rows": np.concatenate([result.rows for result in fitted.values()]),
         "fold": np.repeat(

@@ -23,7 +23,7 @@ def list_classes(manifest: pd.DataFrame) -> list[ClassEntry]:
     Raises
     ------
     EarwitnessError
-        If a target has two categories or a category two targets.
+        If a target has two categories or a category two targets, or there is one class only.
     """
     pairs = manifest[["target", "category"]].drop_duplicates().sort_values(["target", "category"])
     for column, other in (("target", "category"), ("category", "target")):
@@ -34,6 +34,8 @@ def list_classes(manifest: pd.DataFrame) -> list[ClassEntry]:
             raise EarwitnessError(
                 f"{column} {value} has more than one {other} in the data set's CSV: {rivals}"
             )
+    if len(pairs) < 2:
+        raise EarwitnessError("the data set has a single class: there is nothing to tell apart")
     return [
         {"target": int(target), "category": str(category)}
         for target, category in zip(pairs["target"], pairs["category"], strict=True)

@@ -7,19 +7,19 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import soundfile as sf
 import torch
 from numpy.typing import NDArray
 from scipy.special import log_softmax, logsumexp
 
+from earwitness.audio.dataset import SUFFIXES
 from earwitness.audio.decode import load_clip
 from earwitness.ensemble import combine
 from earwitness.errors import EarwitnessError
 from earwitness.inference.member import Member, load_member
+from earwitness.inference.prediction import augmented_logits
 
 FloatArray = NDArray[np.float64]
 BATCH = 16
-RESAMPLER = "HQ"
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,8 @@ def find_audio(paths: Sequence[Path]) -> list[Path]:
     Parameters
     ----------
     paths : sequence of Path
-        Files are taken whatever their name; folders are searched for the extensions that
-        libsndfile knows.
+        Files are taken whatever their name; folders are searched for audio files by their
+        ending, hidden ones left out.
 
     Returns
     -------
@@ -63,11 +63,16 @@ def find_audio(paths: Sequence[Path]) -> list[Path]:
     EarwitnessError
         If a path does not exist, or nothing was found.
     """
-    known = {f".{name.lower()}" for name in sf.available_formats()} | {".aif", ".oga", ".opus"}
     files: list[Path] = []
     for path in paths:
         if path.is_dir():
-            found = (p for p in path.rglob("*") if p.suffix.lower() in known and p.is_file())
+            found = (
+                file
+                for file in path.rglob("*")
+                if file.suffix.lower() in SUFFIXES
+                and not file.name.startswith(".")
+                and file.is_file()
+            )
             files += sorted(found)
         elif path.is_file():
             files.append(path)
@@ -109,6 +114,7 @@ class Ensemble:
             )
         chosen = content["folds"] if fold is None else {str(fold): content["folds"][str(fold)]}
         self.folds = list(chosen.values())
+        self.shifts: list[float] = content["tta_shifts_seconds"]
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.members: list[dict[str, Member]] = [
             {
@@ -129,7 +135,7 @@ class Ensemble:
         return {member.sample_rate for member in self.members[0].values()}
 
     def log_probs(self, waveforms: dict[int, NDArray[np.float32]]) -> FloatArray:
-        """Classify clips.
+        """Classify clips as the evaluation did, with its time shifts.
 
         Parameters
         ----------
@@ -143,7 +149,10 @@ class Ensemble:
         """
         by_fold = [
             combine(
-                {name: m.logits(waveforms[m.sample_rate]) for name, m in members.items()},
+                {
+                    name: augmented_logits(member, waveforms[member.sample_rate], self.shifts)[1]
+                    for name, member in members.items()
+                },
                 fitted["weights"],
                 fitted["temperatures"],
             )
@@ -156,11 +165,11 @@ class Ensemble:
 def _batches(
     files: Sequence[Path], ensemble: Ensemble
 ) -> Iterator[tuple[Sequence[Path], FloatArray]]:
-    seconds = ensemble.any_member.seconds
+    model = ensemble.any_member
     for start in range(0, len(files), BATCH):
         batch = files[start : start + BATCH]
         waveforms = {
-            rate: np.stack([load_clip(path, rate, seconds, RESAMPLER) for path in batch])
+            rate: np.stack([load_clip(p, rate, model.seconds, model.resampler) for p in batch])
             for rate in ensemble.sample_rates
         }
         yield batch, ensemble.log_probs(waveforms)

@@ -46,8 +46,14 @@ def main(arguments: list[str]) -> None:
     takes = list(inspect.signature(work).parameters)[1:]
     if len(takes) != len(items):
         raise EarwitnessError(f"usage: python -m stages {' '.join([name, *takes]).upper()}")
+    for kind, item in zip(takes, items, strict=True):
+        if kind == "fold" and not item.isdecimal():
+            raise EarwitnessError(f"a fold is a whole number, not {item!r}")
     start = time.perf_counter()
-    work(params, *items)
+    try:
+        work(params, *items)
+    except FileNotFoundError as error:
+        raise EarwitnessError(f"{error.filename} does not exist: run `dvc repro`") from error
     _record("@".join([name, "-".join(items)]).rstrip("@"), time.perf_counter() - start)
 
 

@@ -7,10 +7,12 @@ from pathlib import Path
 from earwitness.backbones.weights import load_backbone
 from earwitness.fold import read_fold
 from earwitness.schema.finetune import FinetuneParams
+from earwitness.schema.prepare import PrepareParams
 from earwitness.schema.runtime import RuntimeParams
-from earwitness.training.finetuning import finetune, read_stored_fold
+from earwitness.training.finetuning import finetune
 from earwitness.training.runtime import choose_runtime, describe_runtime
 from earwitness.training.state import TrainingState, fingerprint
+from earwitness.training.stored import read_stored_fold
 from stages.params import ParamsFile
 
 
@@ -21,13 +23,14 @@ def main(params: ParamsFile, backbone: str, fold: str) -> None:
     if unfrozen is None:
         unfrozen = params.get("model.unfreeze_last_n", int)
     seed = params.get("seed", int)
+    prepared = params.get("prepare", PrepareParams)
     runtime = choose_runtime(params.get("runtime", RuntimeParams))
     weights = Path(f"models/pretrained/{backbone}.safetensors")
     trunk = Path(f"data/trunk/{backbone}.h5")
     data = [Path("data/splits.json"), Path("data/manifest.csv"), weights]
     part = read_fold(data[0], data[1], int(fold))
     # The store is large; its content follows from the rest, its size and the trunk's settings.
-    settings = [asdict(section), unfrozen, seed, fold, describe_runtime(runtime)]
+    settings = [asdict(section), asdict(prepared), unfrozen, seed, fold, describe_runtime(runtime)]
     settings.append([trunk.stat().st_size, trunk.stat().st_mtime_ns])
     code = sorted(Path("earwitness").rglob("*.py"))
     config = finetune(
@@ -36,7 +39,7 @@ def main(params: ParamsFile, backbone: str, fold: str) -> None:
         read_stored_fold(trunk, part),
         part.classes,
         section,
-        seconds=params.get("prepare.seconds", float),
+        prepared=prepared,
         runtime=runtime,
         seed=seed,
         state=TrainingState(

@@ -7,28 +7,28 @@ from pathlib import Path
 from earwitness.audio.dataset import find_clips
 from earwitness.audio.prepare import prepare
 from earwitness.backbones.registry import get_record
-from earwitness.schema.data import DataParams
 from earwitness.schema.prepare import PrepareParams
 from stages.params import ParamsFile
 
-# The spectrogram networks and most backbones read 16 kHz; the features stage needs it always.
+# Always stored, so that members at this rate can be added without decoding anew.
 BASE_RATE = 16000
 
 
 def main(params: ParamsFile) -> None:
     """Write data/prepared/ and data/manifest.csv."""
-    data = params.get("data", DataParams)
-    backbones = params.get("model.backbones", tuple)
-    rates = sorted({BASE_RATE} | {get_record(name).sample_rate for name in backbones})
-    clips, dropped = find_clips(Path(data.root), data.on_missing)
+    on_missing = params.get("data.on_missing", str)
+    rates = {BASE_RATE, params.get("features.sample_rate", int)}
+    rates |= {get_record(name).sample_rate for name in params.get("model.backbones", tuple)}
+    # What is missing is told together with what cannot be decoded, once all files were read.
+    clips, problems = find_clips(Path(params.get("data.root", str)))
     manifest = prepare(
         clips,
-        rates,
+        sorted(rates),
         params.get("prepare", PrepareParams),
         Path("data/prepared"),
         Path("data/manifest.csv"),
-        data.on_missing,
+        on_missing,
         os.cpu_count() or 1,
-        dropped,
+        problems,
     )
-    logging.info("%d clips at %s Hz", len(manifest), ", ".join(map(str, rates)))
+    logging.info("%d clips at %s Hz", len(manifest), ", ".join(map(str, sorted(rates))))

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from earwitness.fold import read_fold
 from earwitness.schema.features import FeatureParams
+from earwitness.schema.prepare import PrepareParams
 from earwitness.schema.runtime import RuntimeParams
 from earwitness.schema.train import TrainParams
 from earwitness.store.arrays import ArrayReader
@@ -21,12 +22,19 @@ def main(params: ParamsFile, network: str, fold: str) -> None:
     train = params.get(f"train.{network}", TrainParams)
     features = params.get("features", FeatureParams)
     seed = params.get("seed", int)
-    seconds = params.get("prepare.seconds", float)
+    prepared = params.get("prepare", PrepareParams)
     runtime = choose_runtime(params.get("runtime", RuntimeParams))
     part = read_fold(DATA[0], DATA[1], int(fold))
     with ArrayReader(DATA[2]) as store:
         arrays = tuple(store.read("features", rows) for rows in (part.train, part.validation))
-    settings = [asdict(train), asdict(features), seconds, seed, fold, describe_runtime(runtime)]
+    settings = [
+        asdict(train),
+        asdict(features),
+        asdict(prepared),
+        seed,
+        fold,
+        describe_runtime(runtime),
+    ]
     code = sorted(Path("earwitness").rglob("*.py"))
     train_network(
         network,
@@ -35,7 +43,7 @@ def main(params: ParamsFile, network: str, fold: str) -> None:
         part.classes,
         train,
         features,
-        seconds=seconds,
+        prepared=prepared,
         runtime=runtime,
         seed=seed,
         state=TrainingState(

@@ -49,7 +49,8 @@ def write_predictions(folder: Path, splits: Path, test_seed: int) -> None:
                 logits[np.arange(len(rows)), rows // 3 % CLASSES] += number
                 arrays |= {f"{part}_rows": rows, f"{part}_tta": logits, f"{part}_plain": logits}
             layout = {name: (array.shape, array.dtype) for name, array in arrays.items()}
-            with ArrayWriter(folder / member / f"fold{fold}.h5", layout, {}) as writer:
+            attrs = {"tta_shifts_seconds": "[0.0, 0.1]"}
+            with ArrayWriter(folder / member / f"fold{fold}.h5", layout, attrs) as writer:
                 for name, array in arrays.items():
                     writer.write(name, slice(None), array)
 

@@ -28,7 +28,11 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "weights": {"spec_cnn": 0.25, "yamnet": 0.5},
         "temperatures": {"spec_cnn": 2.0, "yamnet": 1.5},
     }
-    content = {"members": ["spec_cnn", "yamnet"], "folds": {"1": fitted, "2": fitted}}
+    content = {
+        "members": ["spec_cnn", "yamnet"],
+        "tta_shifts_seconds": [0.0, 0.1],
+        "folds": {"1": fitted, "2": fitted},
+    }
     (root / "ensemble.json").write_text(json.dumps(content))
     return root
 
@@ -86,7 +90,8 @@ def test_one_folds_ensemble_is_the_pool_of_its_members(models: Path, sounds: Pat
     pooled = torch.zeros(1, 3, dtype=torch.float64)
     for name, weight, temperature in (("spec_cnn", 0.25, 2.0), ("yamnet", 0.5, 1.5)):
         member = load_member(models / "members" / name / "fold1", torch.device("cpu"))
-        logits = torch.from_numpy(member.logits(clip)).double()
+        both = [member.logits(clip), member.logits(np.roll(clip, 1600, axis=1))]
+        logits = torch.from_numpy(np.mean(both, axis=0)).double()
         pooled += weight * torch.log_softmax(logits / temperature, 1)
     expected = torch.log_softmax(pooled, 1).numpy()
     np.testing.assert_allclose(ensemble.log_probs({16000: clip}), expected, atol=1e-5)

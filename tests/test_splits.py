@@ -32,7 +32,7 @@ def balanced(folds: int = 5, classes: int = 4, recordings: int = 8) -> pd.DataFr
 @st.composite
 def manifests(draw: st.DrawFn) -> pd.DataFrame:
     folds = draw(st.integers(2, 4))
-    targets = sorted(draw(st.sets(st.integers(0, 60), min_size=1, max_size=5)))
+    targets = sorted(draw(st.sets(st.integers(0, 60), min_size=2, max_size=5)))
     recordings = [
         (fold, target, draw(st.integers(1, 4)))
         for fold in range(1, folds + 1)
@@ -133,7 +133,12 @@ def test_numeric_recording_names_survive_a_csv_reader() -> None:
         (balanced(folds=2), [1, 6, 7], "no fold 6, 7: it has 1, 2"),
         (balanced(folds=1), [1], "single fold"),
         (manifest_of([(1, 0, 3), (2, 0, 3), (1, 5, 2)]), [1], "no clips to train on for class 5"),
-        (manifest_of([(1, 0, 1), (2, 0, 3)]), [1], "without validation clips"),
+        (
+            manifest_of([(1, 0, 1), (2, 0, 1), (1, 3, 1), (2, 3, 1)]),
+            [1],
+            "without validation clips",
+        ),
+        (manifest_of([(1, 0, 3), (2, 0, 3)]), [1], "a single class"),
     ],
 )
 def test_impossible_splits_are_one_clear_sentence(

@@ -14,11 +14,13 @@ from earwitness.schema.features import FeatureParams, PcenParams
 from earwitness.schema.finetune import FinetuneParams, HeadParams
 from earwitness.schema.nets.spec_cnn import NetParams
 from earwitness.schema.optimisation import LoopParams
+from earwitness.schema.prepare import PrepareParams
 from earwitness.schema.train import SpecAugmentParams, TrainParams
-from earwitness.training.finetuning import StoredFold, finetune
+from earwitness.training.finetuning import finetune
 from earwitness.training.runtime import Runtime
 from earwitness.training.scratch import train_network
 from earwitness.training.state import TrainingState
+from earwitness.training.stored import StoredFold
 
 CLASSES: list[ClassEntry] = [
     {"target": 0, "category": "dog"},
@@ -55,6 +57,7 @@ FEATURES = FeatureParams(
     pcen=PcenParams(scale=2.0**31, gain=0.98, bias=2.0, power=0.5, time_constant=0.4, eps=1e-6),
     dtype="float16",
 )
+PREPARED = PrepareParams(seconds=1.0, resampler="HQ")
 AUGMENT = SpecAugmentParams(0.5, 6.0, 1, 4, 1, 4, 0.5, 0.4, 0.5)
 CPU = Runtime(torch.device("cpu"), torch.float32)
 
@@ -71,7 +74,7 @@ def train_network_member(folder: Path) -> Path:
         CLASSES,
         TrainParams(0.01, LOOP, AUGMENT, NetParams((4, 8), 1, 4, 0.1)),
         FEATURES,
-        seconds=1.0,
+        prepared=PREPARED,
         runtime=CPU,
         seed=0,
         state=TrainingState(folder.parent / "state.pt", "run"),
@@ -123,7 +126,7 @@ def train_backbone(folder: Path, unfrozen: int, params: FinetuneParams) -> dict[
         data,
         CLASSES,
         params,
-        seconds=1.0,
+        prepared=PREPARED,
         runtime=CPU,
         seed=0,
         state=TrainingState(folder.parent / "state.pt", "run"),

@@ -13,7 +13,6 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import pandas as pd
 
@@ -28,7 +27,7 @@ SUFFIXES = frozenset(
 USUAL_CSVS = (Path("meta/esc50.csv"), Path("esc50.csv"))
 WHOLE_NUMBER = re.compile(r"\d{1,9}")
 NOT_PLAIN = re.compile(r"[/\\\0]|^[A-Za-z]:")
-ESC_NAME = re.compile(r"\d+-(?P<src_file>.+)-(?P<take>[^-]+)-\d+")
+ESC_NAME = re.compile(r"(?P<fold>\d+)-(?P<src_file>.+)-(?P<take>[^-]+)-(?P<target>\d+)")
 
 
 @dataclass(frozen=True)
@@ -58,55 +57,47 @@ class Clip:
     path: Path
 
 
-def find_clips(root: Path, on_missing: Literal["fail", "drop"]) -> tuple[list[Clip], list[str]]:
+def find_clips(root: Path) -> tuple[list[Clip], list[str]]:
     """List the clips of the data set in a folder.
 
     Parameters
     ----------
     root : Path
         The data set's folder, or the folder around it.
-    on_missing : {"fail", "drop"}
-        Whether clips that are missing, listed twice or not named plainly are an error or
-        left out (of a clip listed twice, the first line stays).
 
     Returns
     -------
     clips : list of Clip
         In the order of the CSV.
-    dropped : list of str
-        What was left out and why, one entry a line of the CSV.
+    problems : list of str
+        Clips that are missing, listed twice (the first line stays) or not named plainly, and
+        why: one entry a line of the CSV.
 
     Raises
     ------
     EarwitnessError
-        If there is no CSV or more than one, it cannot be understood, no clip is usable, or
-        (with "fail") any clip is not.
+        If there is no CSV or more than one, it cannot be understood, or no clip is usable.
     """
     table = find_csv(root)
     rows = _read_rows(table)
     files = _index_files(_base_of(table)) or _index_files(root)
     clips: list[Clip] = []
-    dropped: list[str] = []
+    problems: list[str] = []
     seen: set[Path] = set()
     for name, fold, target, category, src_file, take in rows.itertuples(index=False):
         path = _locate(name, files) if is_plain(name) else None
         if not is_plain(name):
-            dropped.append(f"{name!r}: not a plain file name")
+            problems.append(f"{name!r}: not a plain file name")
         elif path is None:
-            dropped.append(f"{name}: no such file")
+            problems.append(f"{name}: no such file")
         elif path in seen:
-            dropped.append(f"{name}: listed more than once")
+            problems.append(f"{name}: listed more than once")
         else:
             seen.add(path)
             clips.append(Clip(name, int(fold), int(target), category, src_file, take, path))
-    if dropped and on_missing == "fail":
-        raise EarwitnessError(
-            f"{len(dropped)} of the {len(rows)} clips in {table} cannot be used (add the files or "
-            f"mend the CSV, or set data.on_missing to drop):\n{enumerate_problems(dropped)}"
-        )
     if not clips:
         raise EarwitnessError(f"none of the {len(rows)} files that {table} names is below {root}")
-    return clips, dropped
+    return clips, problems
 
 
 def find_csv(root: Path) -> Path:
@@ -205,7 +196,10 @@ def _source_of(row: "pd.Series[str]") -> tuple[str, str]:
     """Tell recording and take of a row by its columns, else its name, else by itself."""
     stem = _stem(row["filename"])
     match = ESC_NAME.fullmatch(stem)
-    from_name = (match["src_file"], match["take"]) if match else (stem, "A")
+    from_name = (stem, "A")
+    # Other people's names may look alike and mean something else: fold and target must agree.
+    if match and all(int(match[key]) == int(row[key]) for key in ("fold", "target")):
+        from_name = (match["src_file"], match["take"])
     return row.get("src_file", "") or from_name[0], row.get("take", "") or from_name[1]
 
 

@@ -67,6 +67,13 @@ class Facts:
 Treated = tuple[Facts, dict[int, Waveform]]
 
 
+def _refusal(problems: Sequence[str]) -> EarwitnessError:
+    return EarwitnessError(
+        f"{len(problems)} clips cannot be used (add or mend the files or the CSV, or set "
+        f"data.on_missing to drop):\n{enumerate_problems(problems)}"
+    )
+
+
 def store_path(folder: Path, rate: int) -> Path:
     """Path of the store of waveforms at `rate` Hz in the folder of prepared audio."""
     return folder / f"audio_{rate}.h5"
@@ -99,7 +106,8 @@ def prepare(
     workers : int
         Threads that decode. The files written do not depend on their number.
     dropped : sequence of str
-        Clips that were left out before, to be counted in the manifest.
+        Clips that were found wanting before, and why: with "fail" they are an error together
+        with those that cannot be decoded, with "drop" they are counted in the manifest.
 
     Returns
     -------
@@ -109,7 +117,7 @@ def prepare(
     Raises
     ------
     EarwitnessError
-        If files cannot be decoded, all of them named, or no clip is left.
+        If clips are missing or cannot be decoded, all of them named, or no clip is left.
     """
     dropped = list(dropped)
     while True:
@@ -119,14 +127,13 @@ def prepare(
         except _BadFilesError as error:
             problems = list(error.problems.values())
             if on_bad == "fail":
-                raise EarwitnessError(
-                    f"{len(problems)} of {len(clips)} clips cannot be decoded (mend them, or set "
-                    f"data.on_missing to drop):\n{enumerate_problems(problems)}"
-                ) from error
+                raise _refusal([*dropped, *problems]) from error
             # Rare, so the others are decoded again rather than kept: the size of a store is
             # fixed when it is made.
             dropped += problems
             clips = [clip for row, clip in enumerate(clips) if row not in error.problems]
+    if dropped and on_bad == "fail":
+        raise _refusal(dropped)
     if dropped:
         log.warning("%d clips are left out:\n%s", len(dropped), enumerate_problems(dropped))
     manifest = pd.DataFrame(

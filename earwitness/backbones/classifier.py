@@ -98,7 +98,8 @@ class PretrainedClassifier(nn.Module):
     def __init__(self, backbone: Backbone, unfrozen: int, classes: int, params: HeadParams) -> None:
         super().__init__()
         self.backbone = backbone
-        self.boundary = len(backbone.blocks) - unfrozen
+        self.unfrozen = unfrozen
+        self.boundary = backbone.record.boundary(unfrozen)
         for parameter in backbone.parameters():
             parameter.requires_grad_(False)
         for block in backbone.blocks[self.boundary :]:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from earwitness.backbones.record import BackboneRecord
 from earwitness.backbones.transport import DownloadError, download
-from earwitness.backbones.weights import build_backbone, family_module, load_state
+from earwitness.backbones.weights import architecture_module, build_backbone, load_state
 from earwitness.errors import EarwitnessError
 from earwitness.store.atomic import atomic_path, write_json
 
@@ -98,7 +98,7 @@ def convert(record: BackboneRecord, path: Path) -> tuple[dict[str, Tensor], list
     EarwitnessError
         If the file does not hold what is expected.
     """
-    tensors, labels = family_module(record).convert(record, path)
+    tensors, labels = architecture_module(record).convert(record, path)
     load_state(build_backbone(record.name), tensors, path)
     return tensors, labels
 

@@ -56,9 +56,8 @@ class BackboneRecord:
     Attributes
     ----------
     name : str
-        Name of the member, in lower case.
-    family : str
-        Module of ``earwitness/backbones/`` with the architecture.
+        Name of the member, in lower case, and of the module in ``earwitness/backbones/`` with
+        its architecture: ``build(record)`` and ``convert(record, path)``.
     sample_rate : int
         Of the waveforms it reads, in Hz.
     blocks : int
@@ -74,7 +73,6 @@ class BackboneRecord:
     """
 
     name: str
-    family: str
     sample_rate: int
     blocks: int
     level_from: int

@@ -34,7 +34,7 @@ def build_backbone(name: str) -> Backbone:
         If there is no such backbone.
     """
     record = get_record(name)
-    backbone: Backbone = family_module(record).build(record)
+    backbone: Backbone = architecture_module(record).build(record)
     return backbone.eval()
 
 
@@ -97,17 +97,17 @@ def load_state(backbone: Backbone, tensors: Mapping[str, Tensor], path: Path) ->
         ) from error
 
 
-def family_module(record: BackboneRecord) -> Any:
-    """Import the module with a backbone's architecture.
+def architecture_module(record: BackboneRecord) -> Any:
+    """Import the module of a backbone's name, with its architecture.
 
     Parameters
     ----------
     record : BackboneRecord
-        Names the family.
+        The backbone.
 
     Returns
     -------
     module
         With ``build(record)`` and ``convert(record, path)``.
     """
-    return import_module(f"earwitness.backbones.{record.family}")
+    return import_module(f"earwitness.backbones.{record.name}")

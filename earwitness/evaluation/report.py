@@ -3,8 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
+from earwitness.errors import EarwitnessError
+
 HEADER = ("", "plain top-1", "plain top-3", "TTA top-1", "TTA top-3")
 NOT_A_MEMBER = ("ensemble", "dataset")
+START, END = "<!-- results -->", "<!-- end of results -->"
 
 
 def format_table(summary: Mapping[str, Any]) -> str:
@@ -43,6 +46,66 @@ def format_table(summary: Mapping[str, Any]) -> str:
             f"expected calibration error of the ensemble: {ensemble['ece']:.3f}",
         ]
     )
+
+
+def format_markdown(summary: Mapping[str, Any]) -> str:
+    """Lay out the summary as a Markdown table.
+
+    Parameters
+    ----------
+    summary : mapping
+        Content of ``metrics/summary.json``.
+
+    Returns
+    -------
+    str
+        Members and ensembles, with test-time augmentation: mean and standard deviation over
+        folds, and the first guess on each fold; no newline at the end.
+    """
+    ensemble = summary["ensemble"]
+    models = {name: entry["tta"] for name, entry in summary.items() if name not in NOT_A_MEMBER}
+    models["ensemble, equal weights"] = ensemble["uniform"]
+    models["**ensemble**"] = ensemble
+    folds = list(ensemble["top1"]["folds"])
+    header = ["", "top-1", "top-3", *(f"fold {fold}" for fold in folds)]
+    rows = [header, ["---"] * len(header)]
+    for name, tops in models.items():
+        by_fold = [f"{value:.4f}" for value in tops["top1"]["folds"].values()]
+        rows.append([name, *_cells(tops), *by_fold])
+    table = "\n".join("| " + " | ".join(row) + " |" for row in rows)
+    data = summary["dataset"]
+    return (
+        f"{data['name']}, {data['clips']} clips, {data['classes']} classes, {data['folds']} folds: "
+        "accuracy on the test folds with test-time augmentation, mean ± standard deviation over "
+        f"folds. Expected calibration error of the ensemble: {ensemble['ece']:.3f}.\n\n{table}"
+    )
+
+
+def replace_results(text: str, summary: Mapping[str, Any]) -> str:
+    """Put the current results between the markers of a document.
+
+    Parameters
+    ----------
+    text : str
+        A document with a line ``<!-- results -->`` and one ``<!-- end of results -->``.
+    summary : mapping
+        Content of ``metrics/summary.json``.
+
+    Returns
+    -------
+    str
+        The document with everything between the markers replaced.
+
+    Raises
+    ------
+    EarwitnessError
+        If a marker is missing.
+    """
+    before, start, rest = text.partition(START)
+    _, end, after = rest.partition(END)
+    if not (start and end):
+        raise EarwitnessError(f"the document needs a line {START} and, below it, {END}")
+    return f"{before}{START}\n\n{format_markdown(summary)}\n\n{END}{after}"
 
 
 def _cells(tops: Mapping[str, Any]) -> tuple[str, str]:

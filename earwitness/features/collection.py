@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import numpy as np
-import torch
 from tqdm import tqdm
 
 from earwitness.errors import EarwitnessError
@@ -38,9 +37,6 @@ def compute_features(audio: Path, params: FeatureParams, out: Path) -> None:
             "`prepare` stores; use 16000 or that of a configured backbone"
         )
     front_end = SpectrogramFrontEnd(params)
-    # The transforms of one clip are too small to share: a second thread only gets in the way.
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
     with ArrayReader(audio) as clips:
         count, samples = clips.shape("clips")
         if samples < params.n_fft:
@@ -54,4 +50,3 @@ def compute_features(audio: Path, params: FeatureParams, out: Path) -> None:
             for row in tqdm(range(count), desc="features", unit="clip", disable=None):
                 clip = clips.read("clips", np.array([row]))[0]
                 writer.write("features", row, front_end(clip))
-    torch.set_num_threads(threads)

@@ -33,6 +33,8 @@ class Member(ABC):
         Of the waveforms it reads, in Hz.
     seconds : float
         Length of the clips it was trained on.
+    resampler : str
+        soxr quality they were resampled with.
     classes : list of ClassEntry
         In the order of the logits.
     """
@@ -41,6 +43,7 @@ class Member(ABC):
         self.name: str = config["member"]
         self.sample_rate: int = config["sample_rate"]
         self.seconds: float = config["seconds"]
+        self.resampler: str = config["resampler"]
         self.classes: list[ClassEntry] = config["classes"]
         self.device = device
         self.model = model.to(device).eval()

@@ -1,6 +1,7 @@
 """Logits of a collection of stored clips."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -45,19 +46,37 @@ def predict_fold(
         for part, rows in parts.items()
         for start in range(0, len(rows), params.batch_size)
     ]
-    with ArrayWriter(out, layout, {"member": member.name}) as writer:
+    # The ensemble is fitted on these shifts' mean, so whoever applies it must use them too.
+    attrs = {"tta_shifts_seconds": json.dumps(params.tta_shifts_seconds)}
+    with ArrayWriter(out, layout, attrs) as writer:
         for part, rows, batch in tqdm(batches, desc=member.name, unit="batch", disable=None):
             waveforms = clips.read("clips", rows[batch])
-            plain, tta = _plain_and_tta(member, waveforms, params.tta_shifts_seconds)
+            plain, tta = augmented_logits(member, waveforms, params.tta_shifts_seconds)
             stop = min(batch.stop, len(rows))
             writer.write(f"{part}_rows", slice(batch.start, stop), rows[batch])
             writer.write(f"{part}_plain", slice(batch.start, stop), plain)
             writer.write(f"{part}_tta", slice(batch.start, stop), tta)
 
 
-def _plain_and_tta(
-    member: Member, waveforms: NDArray[np.float32], shifts: tuple[float, ...]
+def augmented_logits(
+    member: Member, waveforms: NDArray[np.float32], shifts: Sequence[float]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Classify clips, and their time-shifted copies.
+
+    Parameters
+    ----------
+    member : Member
+        A trained model.
+    waveforms : np.ndarray [shape=(B, samples)]
+        At the member's rate.
+    shifts : sequence of float
+        In seconds; 0.0 is the clip itself.
+
+    Returns
+    -------
+    plain, tta : np.ndarray [shape=(B, classes)]
+        Logits of the clips, and the mean of the logits over the shifts.
+    """
     by_shift = {shift: member.logits(shift_clips(waveforms, shift, member)) for shift in shifts}
     plain = by_shift[0.0] if 0.0 in by_shift else member.logits(waveforms)
     return plain, np.mean(list(by_shift.values()), axis=0, dtype=np.float32)

@@ -23,7 +23,8 @@ class LoopParams:
     batch_size : int
         Clips per optimiser step.
     accumulate : int
-        Micro-batches a step is computed in; memory shrinks with it, the step does not.
+        Micro-batches a step is computed in: less memory for the same step, but that batch
+        normalisation sees each micro-batch alone.
     schedule : {"onecycle", "cosine", "constant"}
         Learning-rate schedule, per step.
     warmup : float

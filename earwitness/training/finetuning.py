@@ -1,7 +1,7 @@
 """Fine-tuning the last blocks of a pretrained backbone on one fold."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,77 +13,20 @@ from torch import Tensor, nn
 from earwitness.backbones.base import Backbone
 from earwitness.backbones.classifier import PretrainedClassifier
 from earwitness.calibration import fit_temperature, negative_log_likelihood
-from earwitness.fold import Fold
 from earwitness.inference.checkpoint import write_checkpoint
 from earwitness.labels import ClassEntry
 from earwitness.schema.finetune import FinetuneParams
-from earwitness.store.arrays import ArrayReader
+from earwitness.schema.prepare import PrepareParams
 from earwitness.training.activations import ActivationExamples
 from earwitness.training.baseline import LinearBaseline, fit_baseline
-from earwitness.training.loop import EpochRow, Trainer, ValidationData, compute_logits
+from earwitness.training.data import EpochRow, ValidationData, compute_logits
+from earwitness.training.loop import Trainer
 from earwitness.training.optimiser import parameter_groups
-from earwitness.training.runtime import Runtime
+from earwitness.training.runtime import Runtime, describe_runtime
 from earwitness.training.state import TrainingState
+from earwitness.training.stored import StoredFold
 
 IntArray = NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class StoredFold:
-    """Stored activations of one fold's training and validation clips.
-
-    Attributes
-    ----------
-    train_boundary, train_levels : np.ndarray [shape=(views, n, ...)]
-        Every stored view of the training clips.
-    train_targets : np.ndarray [shape=(n,)]
-        Class indices.
-    validation_boundary, validation_levels : np.ndarray [shape=(v, ...)]
-        The validation clips themselves (view 0).
-    validation_targets : np.ndarray [shape=(v,)]
-        Class indices.
-    """
-
-    train_boundary: NDArray[np.floating]
-    train_levels: NDArray[np.float32]
-    train_targets: IntArray
-    validation_boundary: NDArray[np.floating]
-    validation_levels: NDArray[np.float32]
-    validation_targets: IntArray
-
-
-def read_stored_fold(store: Path, fold: Fold) -> StoredFold:
-    """Read what one fold needs from a trunk store.
-
-    Parameters
-    ----------
-    store : Path
-        Written by `earwitness.backbones.trunk.build_trunk`.
-    fold : Fold
-        Its training and validation clips; the test clips are not read.
-
-    Returns
-    -------
-    StoredFold
-        In memory.
-    """
-    with ArrayReader(store) as reader:
-        arrays = {}
-        for name in ("boundary", "levels"):
-            views = range(reader.shape(name)[0])
-            arrays[f"train_{name}"] = np.stack(
-                [reader.read(name, _view(view, fold.train)) for view in views]
-            )
-            arrays[f"validation_{name}"] = reader.read(name, _view(0, fold.validation))
-    return StoredFold(
-        **arrays,
-        train_targets=fold.targets[fold.train],
-        validation_targets=fold.targets[fold.validation],
-    )
-
-
-def _view(view: int, rows: IntArray) -> IntArray:
-    return np.column_stack([np.full(len(rows), view), rows])
 
 
 def rate_groups(model: PretrainedClassifier, params: FinetuneParams) -> list[dict[str, Any]]:
@@ -191,7 +134,7 @@ def _tune(
 
     frozen_state = {k: v.clone() for k, v in model.state_dict().items()}
     report: dict[str, Any] = {"frozen": score(), "finetuned": None}
-    if params.keep == "frozen" or params.loop.epochs == 0:
+    if params.keep == "frozen" or params.loop.epochs == 0 or not model.unfrozen:
         return [], {"kept": "frozen", "validation": report}
     examples = ActivationExamples(
         data.train_boundary,
@@ -218,7 +161,7 @@ def finetune(
     classes: Sequence[ClassEntry],
     params: FinetuneParams,
     *,
-    seconds: float,
+    prepared: PrepareParams,
     runtime: Runtime,
     seed: int,
     state: TrainingState,
@@ -242,8 +185,8 @@ def finetune(
         In the order of the logits.
     params : FinetuneParams
         Section ``finetune.<backbone>``.
-    seconds : float
-        Length of the clips.
+    prepared : PrepareParams
+        How the clips were made, kept with the model, which later makes its own.
     runtime : Runtime
         Device and precision.
     seed : int
@@ -269,9 +212,11 @@ def finetune(
         "kind": "backbone",
         "backbone": backbone.record.name,
         "sample_rate": backbone.record.sample_rate,
-        "seconds": seconds,
+        "seconds": prepared.seconds,
+        "resampler": prepared.resampler,
         "unfrozen": unfrozen,
         "selected": params.loop.select,
+        "trained_with": describe_runtime(runtime),
         "baseline_c": baseline.c,
         **outcome,
         "classes": list(classes),

@@ -35,10 +35,11 @@ class Runtime:
 
 
 def _has_bfloat16(device: torch.device) -> bool:
+    # Where it is emulated, bfloat16 is slower than float32: T4 and V100, or a CPU with plain
+    # AVX-512, which oneDNN calls supported all the same.
     if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported())
-    # Without avx512_bf16 or AMX the CPU emulates bfloat16, which is slower than float32.
-    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
 
 
 def choose_runtime(params: RuntimeParams) -> Runtime:
@@ -70,6 +71,8 @@ def choose_runtime(params: RuntimeParams) -> Runtime:
         )
     if params.threads:
         torch.set_num_threads(params.threads)
+    # float32 means float32 on a GPU too: predictions are compared to 1e-5.
+    torch.backends.cudnn.allow_tf32 = False
     dtype = torch.float32
     if params.precision == "bfloat16" or (params.precision == "auto" and _has_bfloat16(device)):
         dtype = torch.bfloat16

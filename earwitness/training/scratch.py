@@ -13,10 +13,12 @@ from torch import nn
 from earwitness.inference.checkpoint import write_checkpoint
 from earwitness.labels import ClassEntry
 from earwitness.schema.features import FeatureParams
+from earwitness.schema.prepare import PrepareParams
 from earwitness.schema.train import TrainParams
-from earwitness.training.loop import Trainer, ValidationData
+from earwitness.training.data import ValidationData
+from earwitness.training.loop import Trainer
 from earwitness.training.optimiser import parameter_groups
-from earwitness.training.runtime import Runtime
+from earwitness.training.runtime import Runtime, describe_runtime
 from earwitness.training.spectrograms import SpectrogramExamples
 from earwitness.training.state import TrainingState
 
@@ -65,7 +67,7 @@ def train_network(
     params: TrainParams,
     feature_params: FeatureParams,
     *,
-    seconds: float,
+    prepared: PrepareParams,
     runtime: Runtime,
     seed: int,
     state: TrainingState,
@@ -87,8 +89,8 @@ def train_network(
         Section ``train.<name>``.
     feature_params : FeatureParams
         Kept with the model, which later computes its own features.
-    seconds : float
-        Length of the clips.
+    prepared : PrepareParams
+        How the clips were made, kept with the model, which later makes its own.
     runtime : Runtime
         Device and precision.
     seed : int
@@ -111,8 +113,10 @@ def train_network(
         "kind": "network",
         "network": name,
         "sample_rate": feature_params.sample_rate,
-        "seconds": seconds,
+        "seconds": prepared.seconds,
+        "resampler": prepared.resampler,
         "selected": params.loop.select,
+        "trained_with": describe_runtime(runtime),
         "classes": list(classes),
         "features": asdict(feature_params),
         "net": asdict(params.net),

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import pickle
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,12 @@ import torch
 from earwitness.store.atomic import atomic_path
 
 
-def fingerprint(settings: Mapping[str, Any], files: Iterable[Path]) -> str:
+def fingerprint(settings: Sequence[Any], files: Iterable[Path]) -> str:
     """Digest everything that shapes a training run.
 
     Parameters
     ----------
-    settings : mapping
+    settings : sequence
         JSON-serialisable parameters, rows, seeds, versions.
     files : iterable of Path
         Code and data the run reads.

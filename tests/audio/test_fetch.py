@@ -86,7 +86,7 @@ def test_a_copy_elsewhere_is_linked(data_set: Path, tmp_path: Path, dead: str) -
     root = tmp_path / "repository" / "data" / "raw" / "ESC-50"
     assert fetch(params(dead), root, data_set.parent) == "linked"
     assert root.readlink() == data_set.parent
-    assert len(find_clips(root, "fail")[0]) == 1
+    assert len(find_clips(root)[0]) == 1
     assert fetch(params(dead), root, data_set.parent) == "found"
 
 
@@ -120,7 +120,7 @@ def test_download_with_the_right_hash(
     pinned = params(f"{served}/esc50.zip", digest.upper() if upper else digest)
     with caplog.at_level(logging.WARNING, logger="earwitness"):
         assert fetch(pinned, root, None) == "downloaded"
-    assert len(find_clips(root, "fail")[0]) == 1
+    assert len(find_clips(root)[0]) == 1
     assert list(root.parent.iterdir()) == [root]
     assert not [record for record in caplog.records if record.name.startswith("earwitness")]
 

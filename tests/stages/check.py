@@ -4,7 +4,6 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from earwitness.backbones.registry import NAMES, get_record
 from tests.stages.closure import (
     HOLE,
     PACKAGES,
@@ -22,7 +21,7 @@ ANY_STAGE = f"stages/{HOLE}.py"
 
 
 def items_of(stage: Stage, params: Mapping[str, Any]) -> list[str]:
-    """Every value of every matrix dimension, and the families of those that are backbones."""
+    """Every value of every matrix dimension."""
     items = []
     for values in stage.get("matrix", {}).values():
         if isinstance(values, str):  # ${model.networks}: the list of that name in params.yaml
@@ -31,7 +30,7 @@ def items_of(stage: Stage, params: Mapping[str, Any]) -> list[str]:
                 found = found[key]
             values = found
         items += [str(value) for value in values]
-    return items + [get_record(item).family for item in items if item in NAMES]
+    return items
 
 
 def code_deps(stage: Stage) -> set[str]:

@@ -9,7 +9,8 @@ from torch import nn
 
 from earwitness.errors import EarwitnessError
 from earwitness.schema.optimisation import LoopParams
-from earwitness.training.loop import Trainer, ValidationData
+from earwitness.training.data import ValidationData
+from earwitness.training.loop import Trainer
 from earwitness.training.optimiser import parameter_groups
 from earwitness.training.runtime import Runtime
 from earwitness.training.state import TrainingState

@@ -29,9 +29,21 @@ def test_auto_takes_bfloat16_where_the_hardware_has_it(monkeypatch: pytest.Monke
 def test_auto_takes_a_gpu_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: True)
-    chosen = choose_runtime(RuntimeParams("auto", "auto", 0))
-    assert (chosen.device.type, chosen.dtype) == ("cuda", torch.bfloat16)
+    for emulated, dtype in ((False, torch.bfloat16), (True, torch.float32)):
+
+        def supported(including_emulation: bool = True, emulated: bool = emulated) -> bool:
+            return including_emulation or not emulated
+
+        monkeypatch.setattr(torch.cuda, "is_bf16_supported", supported)
+        chosen = choose_runtime(RuntimeParams("auto", "auto", 0))
+        assert (chosen.device.type, chosen.dtype) == ("cuda", dtype)
+
+
+def test_a_cpu_that_emulates_bfloat16_trains_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+    for has in (True, False):
+        monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda has=has: has)
+        monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
+        assert module._has_bfloat16(torch.device("cpu")) is has
 
 
 def test_a_gpu_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,6 @@ from earwitness.backbones.record import BackboneRecord, Wheel
 
 RECORD = BackboneRecord(
     name="yamnet",
-    family="yamnet",
     sample_rate=16000,
     blocks=14,
     level_from=6,

@@ -24,7 +24,7 @@ class NetParams:
         Before the classifier.
     """
 
-    widths: tuple[Annotated[int, Field(ge=1)], ...]
+    widths: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)]
     blocks: Annotated[int, Field(ge=1)]
     se_reduction: Annotated[int, Field(ge=1)]
     dropout: Annotated[float, Field(ge=0, lt=1)]
