@@ -12,27 +12,10 @@ from hypothesis import strategies as st
 from earwitness.errors import EarwitnessError
 from earwitness.features.collection import compute_features
 from earwitness.features.spectrogram import SpectrogramFrontEnd
-from earwitness.schema.features import FeatureParams, PcenParams
 from earwitness.store.arrays import ArrayReader, ArrayWriter
+from tests.trained import FEATURES
 
-PARAMS = FeatureParams(
-    sample_rate=16000,
-    n_fft=1024,
-    win_samples=800,
-    hop_samples=320,
-    n_mels=64,
-    f_min=20.0,
-    f_max=8000.0,
-    power=2.0,
-    center=True,
-    pad_mode="constant",
-    norm="slaney",
-    mel_scale="slaney",
-    amin=1e-10,
-    top_db=80.0,
-    pcen=PcenParams(scale=2.0**31, gain=0.98, bias=2.0, power=0.5, time_constant=0.4, eps=1e-6),
-    dtype="float16",
-)
+PARAMS = replace(FEATURES, n_fft=1024, win_samples=800, n_mels=64)
 
 
 def noise(samples: int = 16000, seed: int = 0) -> np.ndarray:
