@@ -17,7 +17,9 @@ BASE_RATE = 16000
 def main(params: ParamsFile) -> None:
     """Write data/prepared/ and data/manifest.csv."""
     on_missing = params.get("data.on_missing", str)
-    rates = {BASE_RATE, params.get("features.sample_rate", int)}
+    features = params.get("features", dict)
+    rates = {BASE_RATE}
+    rates |= {features[name].sample_rate for name in params.get("model.networks", tuple)}
     rates |= {get_record(name).sample_rate for name in params.get("model.backbones", tuple)}
     # What is missing is told together with what cannot be decoded, once all files were read.
     clips, problems = find_clips(Path(params.get("data.root", str)))

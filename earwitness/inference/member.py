@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from earwitness.backbones.classifier import PretrainedClassifier
 from earwitness.backbones.weights import build_backbone
 from earwitness.errors import EarwitnessError
-from earwitness.features.spectrogram import SpectrogramFrontEnd
+from earwitness.features.spectrogram import build_front_end
 from earwitness.inference.checkpoint import read_checkpoint, typed
 from earwitness.labels import ClassEntry
-from earwitness.schema.features import FeatureParams
+from earwitness.schema.features import AnyFeatures
 from earwitness.schema.finetune import HeadParams
 
 FloatArray = NDArray[np.float32]
@@ -69,19 +69,19 @@ class Member(ABC):
 
 
 class NetworkMember(Member):
-    """A network trained from scratch on spectrograms."""
+    """A network trained from scratch."""
 
     def __init__(
         self, config: dict[str, Any], state: dict[str, Tensor], device: torch.device
     ) -> None:
-        features: FeatureParams = typed(FeatureParams, config["features"])
-        self.front_end = SpectrogramFrontEnd(features)
+        self.front_end = build_front_end(typed(AnyFeatures, config["features"]))
+        channels, mels, _ = self.front_end.shape(round(config["seconds"] * config["sample_rate"]))
         name = config["network"]
         schema = importlib.import_module(f"earwitness.schema.nets.{name}").NetParams
         model: nn.Module = importlib.import_module(f"earwitness.nets.{name}").build(
             typed(schema, config["net"]),
-            channels=2,
-            mels=features.n_mels,
+            channels=channels,
+            mels=mels,
             classes=len(config["classes"]),
         )
         model.load_state_dict(state)
