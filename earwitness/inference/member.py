@@ -49,6 +49,11 @@ class Member(ABC):
         self.model = model.to(device).eval()
 
     @property
+    def parameters(self) -> int:
+        """Number of weights, frozen ones among them."""
+        return sum(parameter.numel() for parameter in self.model.parameters())
+
+    @property
     @abstractmethod
     def embedding_size(self) -> int:
         """Width of an embedding."""

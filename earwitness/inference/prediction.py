@@ -51,7 +51,8 @@ def predict_fold(
         Shifts and batch size.
     out : Path
         Store to write: for each part ``<part>_rows``, ``<part>_plain``, ``<part>_tta``,
-        and ``<part>_embeddings`` of the clips as they are.
+        and ``<part>_embeddings`` of the clips as they are; as attributes the shifts and the
+        member's number of weights.
     """
     classes = len(member.classes)
     layout: dict[str, tuple[tuple[int, ...], str]] = {}
@@ -66,7 +67,10 @@ def predict_fold(
         for start in range(0, len(rows), params.batch_size)
     ]
     # The ensemble is fitted on these shifts' mean, so whoever applies it must use them too.
-    attrs = {"tta_shifts_seconds": json.dumps(params.tta_shifts_seconds)}
+    attrs = {
+        "tta_shifts_seconds": json.dumps(params.tta_shifts_seconds),
+        "parameters": member.parameters,
+    }
     with ArrayWriter(out, layout, attrs) as writer:
         for part, rows, batch in tqdm(batches, desc=member.name, unit="batch", disable=None):
             waveforms = clips.read("clips", rows[batch])

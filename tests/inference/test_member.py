@@ -67,6 +67,8 @@ def test_predictions_are_plain_and_mean_over_shifts(folder: Path, tmp_path: Path
         assert reader.read("validation_rows").tolist() == [4, 0]
         plain, tta = reader.read("test_plain"), reader.read("test_tta")
         embeddings = reader.read("test_embeddings")
+        weights = [tensor.numel() for tensor in member.model.parameters()]
+        assert reader.attrs["parameters"] == sum(weights) > 1000
         assert reader.shape("validation_embeddings") == (2, member.embedding_size)
     expected = member.logits(clips()[1:4])
     np.testing.assert_allclose(plain, expected, atol=1e-5, rtol=1e-5)
