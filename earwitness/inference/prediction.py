@@ -67,7 +67,7 @@ def predict_fold(
         for start in range(0, len(rows), params.batch_size)
     ]
     # The ensemble is fitted on these shifts' mean, so whoever applies it must use them too.
-    attrs = {
+    attrs: dict[str, str | int] = {
         "tta_shifts_seconds": json.dumps(params.tta_shifts_seconds),
         "parameters": member.parameters,
     }
