@@ -16,7 +16,7 @@ from earwitness.audio.decode import load_clip
 from earwitness.ensemble import combine
 from earwitness.errors import EarwitnessError
 from earwitness.inference.member import Member, load_member
-from earwitness.inference.prediction import augmented_logits
+from earwitness.inference.prediction import augmented
 
 FloatArray = NDArray[np.float64]
 BATCH = 16
@@ -150,7 +150,7 @@ class Ensemble:
         by_fold = [
             combine(
                 {
-                    name: augmented_logits(member, waveforms[member.sample_rate], self.shifts)[1]
+                    name: augmented(member, waveforms[member.sample_rate], self.shifts).tta
                     for name, member in members.items()
                 },
                 fitted["weights"],
