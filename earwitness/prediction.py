@@ -114,7 +114,6 @@ class Ensemble:
             )
         chosen = content["folds"] if fold is None else {str(fold): content["folds"][str(fold)]}
         self.folds = list(chosen.values())
-        self.shifts: list[float] = content["tta_shifts_seconds"]
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.members: list[dict[str, Member]] = [
             {
@@ -150,7 +149,9 @@ class Ensemble:
         by_fold = [
             combine(
                 {
-                    name: augmented(member, waveforms[member.sample_rate], self.shifts).tta
+                    name: augmented(
+                        member, waveforms[member.sample_rate], fitted["tta_shifts_seconds"]
+                    ).shifted.mean(axis=1)
                     for name, member in members.items()
                 },
                 fitted["weights"],

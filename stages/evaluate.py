@@ -33,6 +33,7 @@ def main(params: ParamsFile) -> None:
         dataset=params.get("data.name", str),
         clips=len(manifest),
         ece_bins=params.get("evaluate", EvaluateParams).ece_bins,
+        sources=manifest["src_file"].to_numpy(dtype=str),
     )
     write_json(METRICS / "summary.json", summary)
     for member in members:

@@ -60,9 +60,12 @@ def scores() -> HeldOutScores:
     )
 
 
+SOURCES = np.array(["1", "2", "3", "3", "4", "5", "6", "7", "8", "9"])
+
+
 @pytest.fixture
 def summary(scores: HeldOutScores) -> dict:
-    return summarise(scores, dataset="tiny", clips=10, ece_bins=15)
+    return summarise(scores, dataset="tiny", clips=10, ece_bins=15, sources=SOURCES)
 
 
 def test_top_k_by_hand() -> None:
@@ -196,7 +199,8 @@ ROWS = {1: [4, 0], 2: [1, 3], 3: [2, 5]}
 def write_stores(folder: Path) -> np.ndarray:
     logits = np.random.default_rng(0).normal(size=(6, 4)).astype(np.float32)
     for fold, rows in ROWS.items():
-        arrays = {"test_rows": rows, "test_plain": logits[rows], "test_tta": 2 * logits[rows]}
+        shifted = np.stack([logits[rows], 3 * logits[rows]], axis=1)
+        arrays = {"test_rows": rows, "test_plain": logits[rows], "test_shifted": shifted}
         store(folder / f"net/fold{fold}.h5", arrays)
     rows = [row for fold in ROWS for row in ROWS[fold]]
     store(
@@ -204,6 +208,7 @@ def write_stores(folder: Path) -> np.ndarray:
         {
             "rows": rows,
             "fold": [fold for fold in ROWS for _ in ROWS[fold]],
+            "shifts": [1 if fold == 2 else 2 for fold in ROWS for _ in ROWS[fold]],
             "log_probs": 3 * logits[rows],
             "uniform_log_probs": 4 * logits[rows],
         },
@@ -225,7 +230,9 @@ def test_scores_are_read_in_the_order_of_the_manifest(tmp_path: Path) -> None:
     assert scores.fold.tolist() == [1, 2, 3, 2, 1, 3]
     assert scores.targets.tolist() == TARGETS.tolist()
     assert (scores.plain["net"] == logits).all()
-    assert (scores.tta["net"] == 2 * logits).all()
+    # Validation chose one shift for fold 2, both for the others.
+    factor = np.where(scores.fold == 2, 1, 2)[:, None]
+    assert (scores.tta["net"] == factor * logits).all()
     assert (scores.ensemble == 3 * logits).all()
     assert (scores.uniform == 4 * logits).all()
 
@@ -237,12 +244,13 @@ def test_only_the_configured_folds_and_members_are_read(tmp_path: Path) -> None:
     scores = read_scores(tmp_path / "ensemble.h5", tmp_path, ["net"], [3, 1], TARGETS)
     assert scores.rows.tolist() == [0, 2, 4, 5]
     assert (scores.plain["net"] == logits[[0, 2, 4, 5]]).all()
-    assert summarise(scores, dataset="x", clips=6, ece_bins=5)["dataset"]["folds"] == 2
+    summary = summarise(scores, dataset="x", clips=6, ece_bins=5, sources=SOURCES)
+    assert summary["dataset"]["folds"] == 2
 
 
 def test_predictions_of_other_clips_are_refused(tmp_path: Path) -> None:
     logits = write_stores(tmp_path)
-    arrays = {"test_rows": [1, 2], "test_plain": logits[:2], "test_tta": logits[:2]}
+    arrays = {"test_rows": [1, 2], "test_plain": logits[:2], "test_shifted": logits[:2, None]}
     store(tmp_path / "net/fold2.h5", arrays)
     with pytest.raises(EarwitnessError, match=r"fold2\.h5 and the ensemble are not about"):
         read_scores(tmp_path / "ensemble.h5", tmp_path, ["net"], [1, 2], TARGETS)

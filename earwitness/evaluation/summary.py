@@ -4,7 +4,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import softmax
 
+from earwitness.evaluation.bootstrap import paired_bootstrap
 from earwitness.evaluation.metrics import expected_calibration_error, hits
 from earwitness.evaluation.scores import HeldOutScores
 
@@ -12,7 +14,14 @@ DIGITS = 6
 TOP = (1, 3)
 
 
-def summarise(scores: HeldOutScores, *, dataset: str, clips: int, ece_bins: int) -> dict[str, Any]:
+def summarise(
+    scores: HeldOutScores,
+    *,
+    dataset: str,
+    clips: int,
+    ece_bins: int,
+    sources: npt.NDArray[np.str_],
+) -> dict[str, Any]:
     """Accuracy of each member and of the ensemble, over the test folds.
 
     Parameters
@@ -25,12 +34,17 @@ def summarise(scores: HeldOutScores, *, dataset: str, clips: int, ece_bins: int)
         Clips in its manifest.
     ece_bins : int
         Bins of the expected calibration error.
+    sources : np.ndarray [shape=(N,)]
+        Source recording of every clip of the manifest.
 
     Returns
     -------
     dict
         ``<member>.plain|tta.top1|top3.{mean,std,folds}``, ``ensemble.top1|top3`` and
-        ``ensemble.uniform.top1|top3`` likewise, ``ensemble.ece`` (over all test clips) and
+        ``ensemble.uniform.top1|top3`` likewise; ``<member>.ece``, ``ensemble.uniform.ece`` and
+        ``ensemble.ece``, over all test clips (only the last one is calibrated);
+        ``ensemble.over_best_member``, a paired bootstrap by source recording against the
+        member with the best top-1 (`paired_bootstrap`); and
         ``dataset.{name,clips,classes,folds}``. Accuracies are fractions; mean and standard
         deviation (of the population, ddof 0) are over folds. Ready for JSON.
 
@@ -43,14 +57,18 @@ def summarise(scores: HeldOutScores, *, dataset: str, clips: int, ece_bins: int)
         member: {
             "plain": _accuracies(scores.plain[member], scores),
             "tta": _accuracies(scores.tta[member], scores),
+            "ece": _ece(scores.tta[member], scores, ece_bins),
         }
         for member in scores.tta
     }
-    ece = expected_calibration_error(np.exp(scores.ensemble), scores.targets, ece_bins)
     summary["ensemble"] = {
         **_accuracies(scores.ensemble, scores),
-        "uniform": _accuracies(scores.uniform, scores),
-        "ece": round(ece, DIGITS),
+        "uniform": {
+            **_accuracies(scores.uniform, scores),
+            "ece": _ece(scores.uniform, scores, ece_bins),
+        },
+        "ece": _ece(scores.ensemble, scores, ece_bins),
+        "over_best_member": _over_best_member(scores, sources[scores.rows]),
     }
     summary["dataset"] = {
         "name": dataset,
@@ -63,6 +81,18 @@ def summarise(scores: HeldOutScores, *, dataset: str, clips: int, ece_bins: int)
 
 def _accuracies(values: npt.NDArray[np.float32], scores: HeldOutScores) -> dict[str, Any]:
     return {f"top{k}": _over_folds(hits(values, scores.targets, k), scores.fold) for k in TOP}
+
+
+def _ece(values: npt.NDArray[np.float32], scores: HeldOutScores, bins: int) -> float:
+    probs = softmax(values.astype(np.float64), axis=1)
+    return round(expected_calibration_error(probs, scores.targets, bins), DIGITS)
+
+
+def _over_best_member(scores: HeldOutScores, sources: npt.NDArray[np.str_]) -> dict[str, Any]:
+    right = {member: hits(logits, scores.targets, 1) for member, logits in scores.tta.items()}
+    best = max(right, key=lambda member: right[member].mean())
+    compared = paired_bootstrap(hits(scores.ensemble, scores.targets, 1), right[best], sources)
+    return {"member": best, **{key: round(value, DIGITS) for key, value in compared.items()}}
 
 
 def _over_folds(

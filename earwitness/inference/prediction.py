@@ -19,14 +19,16 @@ class Augmented(NamedTuple):
 
     Attributes
     ----------
-    plain, tta : np.ndarray [shape=(B, classes)]
-        Logits of the clips, and the mean of the logits over the shifts.
+    plain : np.ndarray [shape=(B, classes)]
+        Logits of the clips.
+    shifted : np.ndarray [shape=(B, shifts, classes)]
+        Logits of the shifted copies.
     embeddings : np.ndarray [shape=(B, D)]
         Of the clips as they are.
     """
 
     plain: NDArray[np.float32]
-    tta: NDArray[np.float32]
+    shifted: NDArray[np.float32]
     embeddings: NDArray[np.float32]
 
 
@@ -50,7 +52,7 @@ def predict_fold(
     params : PredictParams
         Shifts and batch size.
     out : Path
-        Store to write: for each part ``<part>_rows``, ``<part>_plain``, ``<part>_tta``,
+        Store to write: for each part ``<part>_rows``, ``<part>_plain``, ``<part>_shifted``,
         and ``<part>_embeddings`` of the clips as they are; as attributes the shifts and the
         member's number of weights.
     """
@@ -59,14 +61,16 @@ def predict_fold(
     for part, rows in parts.items():
         layout[f"{part}_rows"] = ((len(rows),), "int64")
         layout[f"{part}_plain"] = ((len(rows), classes), "float32")
-        layout[f"{part}_tta"] = ((len(rows), classes), "float32")
+        layout[f"{part}_shifted"] = (
+            (len(rows), len(params.tta_shifts_seconds), classes),
+            "float32",
+        )
         layout[f"{part}_embeddings"] = ((len(rows), member.embedding_size), "float32")
     batches = [
         (part, rows, slice(start, start + params.batch_size))
         for part, rows in parts.items()
         for start in range(0, len(rows), params.batch_size)
     ]
-    # The ensemble is fitted on these shifts' mean, so whoever applies it must use them too.
     attrs: dict[str, str | int] = {
         "tta_shifts_seconds": json.dumps(params.tta_shifts_seconds),
         "parameters": member.parameters,
@@ -78,7 +82,7 @@ def predict_fold(
             place = slice(batch.start, min(batch.stop, len(rows)))
             writer.write(f"{part}_rows", place, rows[batch])
             writer.write(f"{part}_plain", place, said.plain)
-            writer.write(f"{part}_tta", place, said.tta)
+            writer.write(f"{part}_shifted", place, said.shifted)
             writer.write(f"{part}_embeddings", place, said.embeddings)
 
 
@@ -100,12 +104,10 @@ def augmented(member: Member, waveforms: NDArray[np.float32], shifts: Sequence[f
         Of these clips.
     """
     plain, embeddings = member.classify(waveforms)
-    by_shift = {
-        shift: member.logits(shift_clips(waveforms, shift, member)) if shift else plain
-        for shift in shifts
-    }
-    tta: NDArray[np.float32] = np.mean(list(by_shift.values()), axis=0, dtype=np.float32)
-    return Augmented(plain, tta, embeddings)
+    by_shift = [
+        member.logits(shift_clips(waveforms, shift, member)) if shift else plain for shift in shifts
+    ]
+    return Augmented(plain, np.stack(by_shift, axis=1), embeddings)
 
 
 def shift_clips(

@@ -55,6 +55,7 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     classes = [{"target": t, "category": f"class {t}"} for t in range(CLASSES)]
     manifest = pd.DataFrame({"filename": [f"{row}.wav" for row in rows], "fold": 1 + (rows < 32)})
     manifest["target"] = rows % CLASSES
+    manifest["src_file"] = [str(row) for row in rows]
     manifest["category"] = [f"class {t}" for t in manifest["target"]]
     (tmp_path / "data" / "trunk").mkdir(parents=True)
     manifest.to_csv("data/manifest.csv", index=False)

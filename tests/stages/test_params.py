@@ -127,7 +127,7 @@ def test_asking_for_the_wrong_type_is_a_mistake_in_the_code(
             {"train.spec_cnn.net.width": [8]},
             "train.spec_cnn.net.width is not a known key; did you mean 'widths'?",
         ),
-        ({"ensemble.zzz": 1}, "ensemble.zzz is not a known key; known are l2"),
+        ({"ensemble.zzz": 1}, "ensemble.zzz is not a known key; known are greedy_steps, l2"),
         ({"features.spec_cnn.pcen.eps": REMOVED}, "features.spec_cnn.pcen.eps is missing"),
         ({"evaluate": REMOVED}, "evaluate is missing"),
         ({"train.spec_cnn.net": REMOVED}, "train.spec_cnn.net is missing"),
