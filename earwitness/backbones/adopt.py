@@ -85,7 +85,7 @@ def _record(record: DerivedRecord) -> str:
             lines.append("")
         lines[-1] += f"{word} "
     lines[-1] = lines[-1].rstrip()
-    quoted = ["        " + '"' + line.replace('"', "'") + '"' for line in lines]
+    quoted = ["        " + '"' + line + '"' for line in lines]
     return RECORD.format(
         name=record.name,
         sample_rate=record.sample_rate,

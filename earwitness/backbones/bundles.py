@@ -52,4 +52,4 @@ def _licence(text: str) -> str:
 
 def _first_sentence(text: str) -> str:
     plain = re.sub(r" ?:cite:`[^`]*`|\*", "", text)
-    return " ".join(plain.split("\n\n")[0].split()).rstrip(".")
+    return " ".join(plain.split("\n\n")[0].split()).rstrip(".").replace('"', "'")
