@@ -12,6 +12,7 @@ from earwitness.backbones.weights import build_backbone
 from earwitness.labels import ClassEntry
 from earwitness.schema.features import FeatureParams, PcenParams
 from earwitness.schema.finetune import FinetuneParams, HeadParams
+from earwitness.schema.model import Layers
 from earwitness.schema.nets.spec_cnn import NetParams
 from earwitness.schema.optimisation import LoopParams
 from earwitness.schema.prepare import PrepareParams
@@ -111,9 +112,15 @@ def lively_backbone() -> Backbone:
     return backbone
 
 
-def train_backbone(folder: Path, unfrozen: int, params: FinetuneParams) -> dict[str, Any]:
-    """Fine-tune YAMNet at random weights on what its own trunk says of noise."""
-    backbone = lively_backbone()
+def train_backbone(
+    folder: Path,
+    unfrozen: int,
+    params: FinetuneParams,
+    backbone: Backbone | None = None,
+    layers: Layers = "weighted",
+) -> dict[str, Any]:
+    """Fine-tune a backbone, YAMNet at random weights, on what its own trunk says of noise."""
+    backbone = backbone or lively_backbone()
     stop = len(backbone.blocks) - unfrozen
     rng = np.random.default_rng(0)
     waveforms = rng.normal(0, 0.1, size=(12, 16000)).astype(np.float32)
@@ -128,6 +135,7 @@ def train_backbone(folder: Path, unfrozen: int, params: FinetuneParams) -> dict[
         data,
         CLASSES,
         params,
+        layers=layers,
         prepared=PREPARED,
         runtime=CPU,
         seed=0,

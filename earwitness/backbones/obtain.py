@@ -4,16 +4,49 @@ import hashlib
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import torch
 from safetensors.torch import save
 from torch import Tensor
 
-from earwitness.backbones.record import BackboneRecord
+from earwitness.backbones.record import BackboneRecord, HubFile
 from earwitness.backbones.transport import DownloadError, download
 from earwitness.backbones.weights import architecture_module, build_backbone, load_state
 from earwitness.errors import EarwitnessError
 from earwitness.store.atomic import atomic_path, write_json
+
+
+def pin(record: BackboneRecord, hashes: Mapping[str, str]) -> BackboneRecord:
+    """Add the hash that a person vouches for to a record without one.
+
+    Parameters
+    ----------
+    record : BackboneRecord
+        The backbone.
+    hashes : mapping of str to str
+        By backbone (``weights.sha256``).
+
+    Returns
+    -------
+    BackboneRecord
+        The same record if its own hash, or none, is all there is.
+
+    Raises
+    ------
+    EarwitnessError
+        If the record pins another hash.
+    """
+    given, own = hashes.get(record.name), record.transport.sha256
+    if given is None or given == own:
+        return record
+    if own is not None:
+        raise EarwitnessError(
+            f"weights.sha256.{record.name} is {given}, but the file of {record.name} is known to "
+            f"have {own}: take the entry out of params.yaml"
+        )
+    return replace(record, transport=replace(record.transport, sha256=given))
 
 
 def obtain(record: BackboneRecord, folders: Sequence[Path]) -> Path:
@@ -24,8 +57,9 @@ def obtain(record: BackboneRecord, folders: Sequence[Path]) -> Path:
     record : BackboneRecord
         The backbone.
     folders : sequence of Path
-        Where to look, first match first; they need not exist. A download is kept in the
-        last one.
+        Where to look, first match first; they need not exist. For torchaudio's files the
+        folder of torch's hub (``$TORCH_HOME/hub/checkpoints``) comes after them. A download
+        is kept in the last one.
 
     Returns
     -------
@@ -35,44 +69,59 @@ def obtain(record: BackboneRecord, folders: Sequence[Path]) -> Path:
     Raises
     ------
     EarwitnessError
-        If a file of that name has another hash, or if no folder has it and it cannot be
-        downloaded.
+        If a file of that name has another hash, if none is pinned (the message then gives the
+        file's), or if no folder has it and it cannot be downloaded.
     """
     transport = record.transport
-    for folder in folders:
+    places = list(folders)
+    if isinstance(transport, HubFile):
+        places.append(Path(torch.hub.get_dir()) / "checkpoints")
+    for folder in places:
         path = folder / transport.filename
         if path.is_file():
             _check(path, record, f"replace it with the file from {transport.address}")
             return path
+    target = places[-1] / transport.filename
     with tempfile.TemporaryDirectory() as scratch:
         try:
             arrived = download(transport, Path(scratch))
         except DownloadError as error:
             raise EarwitnessError(_ways_out(record, folders, str(error))) from error
-        _check(arrived, record, "what the network delivers is not what was pinned; do not use it")
-        target = folders[-1] / transport.filename
+        if transport.sha256 is not None:
+            advice = "what the network delivers is not what was pinned; do not use it"
+            _check(arrived, record, advice)
         with atomic_path(target) as partial:
             shutil.copyfile(arrived, partial)
+    if transport.sha256 is None:
+        _check(target, record, "")
     return target
 
 
 def _check(path: Path, record: BackboneRecord, advice: str) -> None:
     with path.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
-    if found != record.transport.sha256:
+    pinned = record.transport.sha256
+    if pinned is None:
+        raise EarwitnessError(
+            f"no SHA-256 of {record.transport.filename} is known here, so nothing proves that "
+            f"{path} is the file from {record.transport.address}: if you trust it, add the line "
+            f"`{record.name}: {found}` under weights.sha256 in params.yaml"
+        )
+    if found != pinned:
         raise EarwitnessError(
             f"{path} is refused as weights of {record.name}: its SHA-256 is {found}, not "
-            f"{record.transport.sha256}; {advice}"
+            f"{pinned}; {advice}"
         )
 
 
 def _ways_out(record: BackboneRecord, folders: Sequence[Path], reason: str) -> str:
     transport = record.transport
+    known = f"SHA-256 {transport.sha256}" if transport.sha256 else "no SHA-256 is pinned"
     return (
-        f"no weights for {record.name}: {reason}. Put {transport.filename} (SHA-256 "
-        f"{transport.sha256}) from {transport.address} into {folders[-1]} or into the folder "
-        f"that EARWITNESS_WEIGHTS names, or leave the member out: take {record.name} out of "
-        "model.backbones and members in params.yaml"
+        f"no weights for {record.name}: {reason}. Put {transport.filename} ({known}) from "
+        f"{transport.address} into {folders[-1]} or into the folder that EARWITNESS_WEIGHTS "
+        f"names, or leave the member out: take {record.name} out of model.backbones and members "
+        "(`dvc exp run -S 'model.backbones=[...]' -S 'members=[...]'` with the others)"
     )
 
 

@@ -144,6 +144,7 @@ class PretrainedMember(Member):
             config["unfrozen"],
             len(config["classes"]),
             typed(HeadParams, config["head"]),
+            config["layers"],
         )
         model.load_state_dict(state)
         super().__init__(config, model, device)

@@ -16,6 +16,7 @@ from earwitness.calibration import fit_temperature, negative_log_likelihood
 from earwitness.inference.checkpoint import write_checkpoint
 from earwitness.labels import ClassEntry
 from earwitness.schema.finetune import FinetuneParams
+from earwitness.schema.model import Layers
 from earwitness.schema.prepare import PrepareParams
 from earwitness.training.activations import ActivationExamples
 from earwitness.training.baseline import LinearBaseline, fit_baseline
@@ -161,6 +162,7 @@ def finetune(
     classes: Sequence[ClassEntry],
     params: FinetuneParams,
     *,
+    layers: Layers = "weighted",
     prepared: PrepareParams,
     runtime: Runtime,
     seed: int,
@@ -185,6 +187,8 @@ def finetune(
         In the order of the logits.
     params : FinetuneParams
         Section ``finetune.<backbone>``.
+    layers : {"weighted", "last"}
+        What the head sees (``model.layers``).
     prepared : PrepareParams
         How the clips were made, kept with the model, which later makes its own.
     runtime : Runtime
@@ -202,7 +206,7 @@ def finetune(
         The config written: which model was kept, and both models' validation scores.
     """
     torch.manual_seed(seed)
-    model = PretrainedClassifier(backbone, unfrozen, len(classes), params.head)
+    model = PretrainedClassifier(backbone, unfrozen, len(classes), params.head, layers)
     model.to(runtime.device)
     baseline = fit_frozen_head(model, data, params, runtime)
     label = f"{backbone.record.name} {directory.name}"
@@ -215,6 +219,7 @@ def finetune(
         "seconds": prepared.seconds,
         "resampler": prepared.resampler,
         "unfrozen": unfrozen,
+        "layers": layers,
         "selected": params.loop.select,
         "trained_with": describe_runtime(runtime),
         "baseline_c": baseline.c,

@@ -20,7 +20,12 @@ VALID = {
     "seed": 42,
     "folds": [1, 2],
     "members": ["spec_cnn", "yamnet"],
-    "model": {"networks": ["spec_cnn"], "backbones": ["yamnet"], "unfreeze_last_n": 4},
+    "model": {
+        "networks": ["spec_cnn"],
+        "backbones": ["yamnet"],
+        "unfreeze_last_n": 4,
+        "layers": "weighted",
+    },
     "runtime": {"device": "auto", "precision": "auto", "threads": 0},
     "data": {
         "name": "tiny",
@@ -60,7 +65,7 @@ VALID = {
             "dtype": "float16",
         }
     },
-    "weights": {"incoming": "models/pretrained/incoming"},
+    "weights": {"incoming": "models/pretrained/incoming", "sha256": {}},
     "trunk": {
         "views": 2,
         "roll_seconds": 2.5,
