@@ -3,7 +3,13 @@
 import os
 from pathlib import Path
 
-from earwitness.backbones.obtain import convert, obtain, pin, write_weights
+from earwitness.backbones.obtain import (
+    convert,
+    obtain,
+    obtain_class_names,
+    pin,
+    write_weights,
+)
 from earwitness.backbones.registry import get_record
 from earwitness.schema.weights import WeightsParams
 from stages.params import ParamsFile
@@ -17,4 +23,5 @@ def main(params: ParamsFile, backbone: str) -> None:
         folders.insert(0, Path(given))
     record = pin(get_record(backbone), section.sha256)
     tensors, labels = convert(record, obtain(record, folders))
+    labels = labels or obtain_class_names(record, folders)
     write_weights(record, tensors, labels, Path(f"models/pretrained/{backbone}.safetensors"))

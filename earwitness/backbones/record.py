@@ -56,6 +56,22 @@ class HubFile(Url):
 
 
 @dataclass(frozen=True)
+class ClassNames:
+    """A table that names a backbone's own classes, where its weights do not.
+
+    Attributes
+    ----------
+    wheel : Wheel
+        The file that holds the table.
+    member : str
+        The table's path in it: CSV with a column ``display_name``, a row a class in order.
+    """
+
+    wheel: Wheel
+    member: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class BackboneRecord:
     """A pretrained model and where its weights come from.
 
@@ -76,6 +92,8 @@ class BackboneRecord:
         Who made the weights, and where they come from.
     transport : Wheel or Url
         How they arrive.
+    class_names : ClassNames or None
+        Where the names of its own classes come from, if not with the weights.
     """
 
     name: str
@@ -85,6 +103,7 @@ class BackboneRecord:
     licence: str
     source: str
     transport: Wheel | Url
+    class_names: ClassNames | None = None
 
     @property
     def module(self) -> str:
@@ -107,7 +126,7 @@ class BackboneRecord:
         return self.blocks - unfrozen
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SpeechRecord(BackboneRecord):
     """A speech model of ``torchaudio.pipelines``.
 
@@ -123,7 +142,7 @@ class SpeechRecord(BackboneRecord):
     dimension: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DerivedRecord(SpeechRecord):
     """A speech model without modules of its own: what torchaudio says about it is all there is."""
 
