@@ -46,7 +46,8 @@ def compute_features(audio: Path, params: FeatureParams, out: Path) -> None:
             )
         shape = (count, 2, params.n_mels, front_end.frames(samples))
         layout = {"features": (shape, params.dtype)}
-        with ArrayWriter(out, layout, {"pcen_backend": find_backend()}) as writer:
+        attrs = {"pcen_backend": find_backend()}
+        with ArrayWriter(out, layout, attrs, clip_axis=0) as writer:
             for row in tqdm(range(count), desc="features", unit="clip", disable=None):
                 clip = clips.read("clips", np.array([row]))[0]
                 writer.write("features", row, front_end(clip))
