@@ -24,7 +24,8 @@ def main(params: ParamsFile, backbone: str, fold: str) -> None:
         unfrozen = params.get("model.unfreeze_last_n", int)
     seed = params.get("seed", int)
     prepared = params.get("prepare", PrepareParams)
-    runtime = choose_runtime(params.get("runtime", RuntimeParams))
+    resources = params.get("runtime", RuntimeParams)
+    runtime = choose_runtime(resources)
     weights = Path(f"models/pretrained/{backbone}.safetensors")
     trunk = Path(f"data/trunk/{backbone}.h5")
     data = [Path("data/splits.json"), Path("data/manifest.csv"), weights]
@@ -36,7 +37,7 @@ def main(params: ParamsFile, backbone: str, fold: str) -> None:
     config = finetune(
         load_backbone(backbone, weights),
         unfrozen,
-        read_stored_fold(trunk, part),
+        read_stored_fold(trunk, part, resources.memory_gb),
         part.classes,
         section,
         prepared=prepared,

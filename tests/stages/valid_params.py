@@ -21,7 +21,7 @@ VALID = {
     "folds": [1, 2],
     "members": ["spec_cnn", "yamnet"],
     "model": {"networks": ["spec_cnn"], "backbones": ["yamnet"], "unfreeze_last_n": 4},
-    "runtime": {"device": "auto", "precision": "auto", "threads": 0},
+    "runtime": {"device": "auto", "precision": "auto", "threads": 0, "memory_gb": 1.0},
     "data": {
         "name": "tiny",
         "root": "data/raw/tiny",
