@@ -25,7 +25,8 @@ def main(params: ParamsFile, backbone: str, fold: str) -> None:
     layers = params.get("model.layers", str)
     seed = params.get("seed", int)
     prepared = params.get("prepare", PrepareParams)
-    runtime = choose_runtime(params.get("runtime", RuntimeParams))
+    resources = params.get("runtime", RuntimeParams)
+    runtime = choose_runtime(resources)
     weights = Path(f"models/pretrained/{backbone}.safetensors")
     trunk = Path(f"data/trunk/{backbone}.h5")
     data = [Path("data/splits.json"), Path("data/manifest.csv"), weights]
@@ -37,7 +38,7 @@ def main(params: ParamsFile, backbone: str, fold: str) -> None:
     config = finetune(
         load_backbone(backbone, weights),
         unfrozen,
-        read_stored_fold(trunk, part),
+        read_stored_fold(trunk, part, resources.memory_gb),
         part.classes,
         section,
         layers=layers,

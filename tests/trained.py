@@ -17,6 +17,7 @@ from earwitness.schema.nets.spec_cnn import NetParams
 from earwitness.schema.optimisation import LoopParams
 from earwitness.schema.prepare import PrepareParams
 from earwitness.schema.train import SpecAugmentParams, TrainParams
+from earwitness.store.items import Items
 from earwitness.training.finetuning import finetune
 from earwitness.training.runtime import Runtime
 from earwitness.training.scratch import train_network
@@ -65,14 +66,18 @@ AUGMENT = SpecAugmentParams(0.5, 6.0, 3.0, 1, 4, 1, 4, 0.5, "between_class", 0.4
 CPU = Runtime(torch.device("cpu"), torch.float32)
 
 
-def train_network_member(folder: Path) -> Path:
+def noise_features() -> np.ndarray:
+    """Features of twelve clips, of which the first six are validation as well."""
+    return np.random.default_rng(0).normal(size=(12, 2, 16, 51)).astype(np.float16)
+
+
+def train_network_member(folder: Path, features: tuple[Items, Items] | None = None) -> Path:
     """Train the spectrogram CNN on noise."""
-    rng = np.random.default_rng(0)
-    features = rng.normal(size=(12, 2, 16, 51)).astype(np.float16)
+    noise = noise_features()
     targets = np.arange(12) % 3
     train_network(
         "spec_cnn",
-        (features, features[:6]),
+        features or (noise, noise[:6]),
         (targets, targets[:6]),
         CLASSES,
         TrainParams(0.01, LOOP, AUGMENT, NetParams((4, 8), 1, 4, 0.1)),
@@ -112,14 +117,8 @@ def lively_backbone() -> Backbone:
     return backbone
 
 
-def train_backbone(
-    folder: Path,
-    unfrozen: int,
-    params: FinetuneParams,
-    backbone: Backbone | None = None,
-    layers: Layers = "weighted",
-) -> dict[str, Any]:
-    """Fine-tune a backbone, YAMNet at random weights, on what its own trunk says of noise."""
+def stored_noise(unfrozen: int, backbone: Backbone | None = None) -> StoredFold:
+    """What the trunk of a backbone, YAMNet at random weights, says of noise."""
     backbone = backbone or lively_backbone()
     stop = len(backbone.blocks) - unfrozen
     rng = np.random.default_rng(0)
@@ -128,11 +127,23 @@ def train_backbone(
         x = backbone.front_end(torch.from_numpy(waveforms))
         boundary, levels = (y.numpy() for y in backbone.run(x, 0, stop))
     targets = np.arange(12) % 3
-    data = StoredFold(boundary[None], levels[None], targets, boundary[:6], levels[:6], targets[:6])
+    return StoredFold(boundary[None], levels[None], targets, boundary[:6], levels[:6], targets[:6])
+
+
+def train_backbone(
+    folder: Path,
+    unfrozen: int,
+    params: FinetuneParams,
+    backbone: Backbone | None = None,
+    layers: Layers = "weighted",
+    data: StoredFold | None = None,
+) -> dict[str, Any]:
+    """Fine-tune a backbone, YAMNet at random weights, on what its own trunk says of noise."""
+    backbone = backbone or lively_backbone()
     return finetune(
         backbone,
         unfrozen,
-        data,
+        data or stored_noise(unfrozen, backbone),
         CLASSES,
         params,
         layers=layers,

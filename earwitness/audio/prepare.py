@@ -182,7 +182,10 @@ def _store(
 def _new_store(out_dir: Path, rate: int, seconds: float, clips: int) -> ArrayWriter:
     shape = (clips, samples_in(seconds, rate))
     return ArrayWriter(
-        store_path(out_dir, rate), {"clips": (shape, np.float32)}, {"sample_rate": rate}
+        store_path(out_dir, rate),
+        {"clips": (shape, np.float32)},
+        {"sample_rate": rate},
+        clip_axis=0,
     )
 
 

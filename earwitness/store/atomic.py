@@ -32,13 +32,14 @@ def atomic_path(target: Path) -> Iterator[Path]:
     Path
         A path that does not exist yet, in the same folder and with the same suffix. The
         block creates the file; without an exception it is flushed to disk and renamed to
-        `target`, otherwise it is removed and `target` stays as it was.
+        `target` (a folder of that name is replaced with all it holds), otherwise it is
+        removed and `target` stays as it was.
     """
     partial = _beside(target)
     try:
         yield partial
         _flush(partial)
-        partial.replace(target)
+        _replace(partial, target)
     finally:
         partial.unlink(missing_ok=True)
 
@@ -50,31 +51,23 @@ def atomic_directory(target: Path) -> Iterator[Path]:
     Parameters
     ----------
     target : Path
-        The folder to write; a folder already there is replaced with all it holds.
+        The folder to write; a folder already there is replaced with all it holds, a file too.
 
     Yields
     ------
     Path
         An empty folder beside `target`, removed if the block raises.
     """
-    partial, previous = _beside(target), _beside(target)
+    partial = _beside(target)
     partial.mkdir()
     try:
         yield partial
         for file in partial.rglob("*"):
             if file.is_file():
                 _flush(file)
-        if target.exists():
-            target.rename(previous)
-        try:
-            partial.rename(target)
-        except OSError:
-            if previous.exists():
-                previous.rename(target)
-            raise
+        _replace(partial, target)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-        shutil.rmtree(previous, ignore_errors=True)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -119,6 +112,27 @@ def _neutralise(cell: Any) -> Any:
 def _beside(target: Path) -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
     return target.with_name(f".{target.stem}.{secrets.token_hex(4)}.partial{target.suffix}")
+
+
+def _replace(partial: Path, target: Path) -> None:
+    """Rename `partial` to `target`, which may be there as a file or a folder."""
+    if not (partial.is_dir() or target.is_dir()):
+        partial.replace(target)
+        return
+    # A folder is only renamed where nothing is.
+    previous = _beside(target)
+    if target.exists():
+        target.rename(previous)
+    try:
+        partial.rename(target)
+    except OSError:
+        if previous.exists():
+            previous.rename(target)
+        raise
+    if previous.is_dir() and not previous.is_symlink():
+        shutil.rmtree(previous, ignore_errors=True)
+    else:
+        previous.unlink(missing_ok=True)
 
 
 def _flush(path: Path) -> None:

@@ -60,9 +60,9 @@ def fit_baseline(
 ) -> LinearBaseline:
     """Fit one regression a strength and keep the one with the least validation loss.
 
-    The features are first rotated into as many dimensions as there are clips: an
-    L2-regularised regression does not change under an orthogonal map, and with ten times
-    more features than clips it is fitted ten times faster.
+    Where there are more features than clips, they are first rotated into as many dimensions
+    as there are clips: an L2-regularised regression does not change under an orthogonal map,
+    and with ten times more features than clips it is fitted ten times faster.
 
     Parameters
     ----------
@@ -120,7 +120,10 @@ def _fit(
 
 
 def _rotate(standard: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Coordinates (n, r) of the clips in a basis (r, D) of the space they span."""
+    """Coordinates (n, r) of the clips in a basis (r, D) of a space that holds them."""
+    clips, features = standard.shape
+    if clips >= features:  # nothing to gain, and the Gram matrix would grow with clips squared
+        return standard, np.eye(features)
     # Through the Gram matrix of the clips, which is much smaller than a decomposition of all.
     energy, vectors = np.linalg.eigh(standard @ standard.T)
     spans = energy > 1e-9 * energy[-1]

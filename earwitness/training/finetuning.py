@@ -89,8 +89,8 @@ def fit_frozen_head(
     """
     pool = _Levels(model).to(runtime.device)
     parts = [
-        (torch.from_numpy(data.train_boundary[0]), torch.from_numpy(data.train_levels[0])),
-        (torch.from_numpy(data.validation_boundary), torch.from_numpy(data.validation_levels)),
+        (data.train_boundary[0], data.train_levels[0]),
+        (data.validation_boundary, data.validation_levels),
     ]
     train, validation = (compute_logits(pool, inputs, runtime).numpy() for inputs in parts)
     baseline = fit_baseline(
@@ -125,7 +125,7 @@ def _tune(
 ) -> tuple[list[EpochRow], dict[str, Any]]:
     """Fine-tune from the frozen baseline, and keep whichever validation prefers."""
     validation = ValidationData(
-        (torch.from_numpy(data.validation_boundary), torch.from_numpy(data.validation_levels)),
+        (data.validation_boundary, data.validation_levels),
         torch.from_numpy(data.validation_targets),
     )
 

@@ -4,6 +4,7 @@ import hashlib
 import json
 import pickle
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ def fingerprint(settings: Sequence[Any], files: Iterable[Path]) -> str:
     settings : sequence
         JSON-serialisable parameters, rows, seeds, versions.
     files : iterable of Path
-        Code and data the run reads.
+        Code and data the run reads; of a folder, every file in it.
 
     Returns
     -------
@@ -28,10 +29,16 @@ def fingerprint(settings: Sequence[Any], files: Iterable[Path]) -> str:
         SHA-256 in hexadecimal.
     """
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
-    for path in files:
+    for path in chain.from_iterable(_files_of(path) for path in files):
         with path.open("rb") as stream:
             digest.update(hashlib.file_digest(stream, "sha256").digest())
     return digest.hexdigest()
+
+
+def _files_of(path: Path) -> list[Path]:
+    if path.is_dir():
+        return sorted(file for file in path.rglob("*") if file.is_file())
+    return [path]
 
 
 class TrainingState:

@@ -26,7 +26,7 @@ VALID = {
         "unfreeze_last_n": 4,
         "layers": "weighted",
     },
-    "runtime": {"device": "auto", "precision": "auto", "threads": 0},
+    "runtime": {"device": "auto", "precision": "auto", "threads": 0, "memory_gb": 1.0},
     "data": {
         "name": "tiny",
         "root": "data/raw/tiny",
