@@ -95,6 +95,8 @@ def finetune_params(**changes: Any) -> FinetuneParams:
     params = FinetuneParams(
         unfreeze_last_n=None,
         baseline_c=(0.01, 0.1),
+        baseline_views=1,
+        refit=False,
         keep="finetuned",
         lr_head=0.001,
         lr_backbone=0.001,
@@ -127,7 +129,10 @@ def stored_noise(unfrozen: int, backbone: Backbone | None = None) -> StoredFold:
         x = backbone.front_end(torch.from_numpy(waveforms))
         boundary, levels = (y.numpy() for y in backbone.run(x, 0, stop))
     targets = np.arange(12) % 3
-    return StoredFold(boundary[None], levels[None], targets, boundary[:6], levels[:6], targets[:6])
+    return StoredFold(
+        *(boundary[None], levels[None], targets),
+        *(boundary[None, :6], levels[None, :6], targets[:6]),
+    )
 
 
 def train_backbone(

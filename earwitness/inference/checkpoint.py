@@ -14,6 +14,8 @@ from earwitness.errors import EarwitnessError
 from earwitness.store.atomic import atomic_directory, write_csv, write_json
 
 CONFIG = "config.json"
+# Tensors of a refitted model as they were before: those that validation judged.
+JUDGED = "judged"
 
 
 def write_checkpoint(
@@ -48,13 +50,17 @@ def write_checkpoint(
             )
 
 
-def read_checkpoint(directory: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+def read_checkpoint(
+    directory: Path, *, judged: bool = False
+) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """Read a member's folder.
 
     Parameters
     ----------
     directory : Path
         Written by `write_checkpoint`.
+    judged : bool
+        Whether to read a refitted model as it was before, when validation judged it.
 
     Returns
     -------
@@ -77,7 +83,11 @@ def read_checkpoint(directory: Path) -> tuple[dict[str, Any], dict[str, Tensor]]
         ) from error
     state: dict[str, Tensor] = {}
     for path in sorted(directory.glob("*.safetensors")):
-        state |= load_file(path)
+        if path.stem != JUDGED:
+            state |= load_file(path)
+    before = directory / f"{JUDGED}.safetensors"
+    if judged and before.is_file():
+        state |= load_file(before)
     return config, state
 
 

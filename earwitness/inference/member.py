@@ -158,7 +158,7 @@ class PretrainedMember(Member):
         return self.model.classify(torch.from_numpy(waveforms).to(self.device))
 
 
-def load_member(directory: Path, device: torch.device) -> Member:
+def load_member(directory: Path, device: torch.device, *, judged: bool = False) -> Member:
     """Load a trained member.
 
     Parameters
@@ -167,6 +167,8 @@ def load_member(directory: Path, device: torch.device) -> Member:
         ``models/members/<member>/fold<k>``.
     device : torch.device
         Where to run it.
+    judged : bool
+        Whether to load a refitted model as it was before it was fitted on validation clips.
 
     Returns
     -------
@@ -178,7 +180,7 @@ def load_member(directory: Path, device: torch.device) -> Member:
     EarwitnessError
         If the folder does not hold a trained member, or one of another version.
     """
-    config, state = read_checkpoint(directory)
+    config, state = read_checkpoint(directory, judged=judged)
     kinds = {"network": NetworkMember, "backbone": PretrainedMember}
     try:
         return kinds[config["kind"]](config, state, device)

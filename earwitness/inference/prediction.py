@@ -33,7 +33,7 @@ class Augmented(NamedTuple):
 
 
 def predict_fold(
-    member: Member,
+    members: Mapping[str, Member],
     clips: ArrayReader,
     parts: Mapping[str, NDArray[np.int64]],
     params: PredictParams,
@@ -43,8 +43,9 @@ def predict_fold(
 
     Parameters
     ----------
-    member : Member
-        A trained model.
+    members : mapping of str to Member
+        By part: a refitted model has seen the validation clips, and leaves them to the one it
+        was before.
     clips : ArrayReader
         Store with ``clips`` (N, samples) at the member's rate.
     parts : mapping of str to np.ndarray [shape=(n,)]
@@ -56,16 +57,14 @@ def predict_fold(
         and ``<part>_embeddings`` of the clips as they are; as attributes the shifts and the
         member's number of weights.
     """
-    classes = len(member.classes)
     layout: dict[str, tuple[tuple[int, ...], str]] = {}
     for part, rows in parts.items():
-        layout[f"{part}_rows"] = ((len(rows),), "int64")
-        layout[f"{part}_plain"] = ((len(rows), classes), "float32")
-        layout[f"{part}_shifted"] = (
-            (len(rows), len(params.tta_shifts_seconds), classes),
-            "float32",
-        )
-        layout[f"{part}_embeddings"] = ((len(rows), member.embedding_size), "float32")
+        clip_count, classes = len(rows), len(members[part].classes)
+        shifted = (clip_count, len(params.tta_shifts_seconds), classes)
+        layout[f"{part}_rows"] = ((clip_count,), "int64")
+        layout[f"{part}_plain"] = ((clip_count, classes), "float32")
+        layout[f"{part}_shifted"] = (shifted, "float32")
+        layout[f"{part}_embeddings"] = ((clip_count, members[part].embedding_size), "float32")
     batches = [
         (part, rows, slice(start, start + params.batch_size))
         for part, rows in parts.items()
@@ -73,12 +72,12 @@ def predict_fold(
     ]
     attrs: dict[str, str | int] = {
         "tta_shifts_seconds": json.dumps(params.tta_shifts_seconds),
-        "parameters": member.parameters,
+        "parameters": next(iter(members.values())).parameters,
     }
     with ArrayWriter(out, layout, attrs) as writer:
-        for part, rows, batch in tqdm(batches, desc=member.name, unit="batch", disable=None):
+        for part, rows, batch in tqdm(batches, desc=out.parent.name, unit="batch", disable=None):
             waveforms = clips.read("clips", rows[batch])
-            said = augmented(member, waveforms, params.tta_shifts_seconds)
+            said = augmented(members[part], waveforms, params.tta_shifts_seconds)
             place = slice(batch.start, min(batch.stop, len(rows)))
             writer.write(f"{part}_rows", place, rows[batch])
             writer.write(f"{part}_plain", place, said.plain)

@@ -62,7 +62,7 @@ def test_predictions_are_plain_and_mean_over_shifts(folder: Path, tmp_path: Path
     parts = {"validation": np.array([4, 0]), "test": np.array([1, 2, 3])}
     with ArrayReader(audio) as reader:
         params = PredictParams((0.0, -0.1, 0.1), 2)
-        predict_fold(member, reader, parts, params, tmp_path / "out.h5")
+        predict_fold(dict.fromkeys(parts, member), reader, parts, params, tmp_path / "out.h5")
     with ArrayReader(tmp_path / "out.h5") as reader:
         assert reader.read("validation_rows").tolist() == [4, 0]
         plain, by_shift = reader.read("test_plain"), reader.read("test_shifted")
@@ -117,7 +117,7 @@ def test_without_the_clip_itself_among_the_shifts_plain_is_still_plain(
     member = load_member(network_folder, CPU)
     with ArrayReader(audio) as reader:
         params = PredictParams((0.25,), 8)
-        predict_fold(member, reader, {"test": np.arange(5)}, params, tmp_path / "out.h5")
+        predict_fold({"test": member}, reader, {"test": np.arange(5)}, params, tmp_path / "out.h5")
     with ArrayReader(tmp_path / "out.h5") as reader:
         np.testing.assert_allclose(reader.read("test_plain"), member.logits(clips()), atol=1e-5)
 

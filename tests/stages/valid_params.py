@@ -99,6 +99,8 @@ VALID = {
         "yamnet": {
             "unfreeze_last_n": None,
             "baseline_c": [0.01],
+            "baseline_views": 1,
+            "refit": True,
             "keep": "better",
             "lr_head": 0.0003,
             "lr_backbone": 0.0001,
