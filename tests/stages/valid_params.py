@@ -80,7 +80,16 @@ VALID = {
                 "mixup_alpha": 0.4,
                 "mixup_probability": 1.0,
             },
-            "net": {"widths": [8, 16], "blocks": 1, "se_reduction": 4, "dropout": 0.2},
+            "net": {
+                "widths": [8, 16],
+                "blocks": 1,
+                "se_reduction": 4,
+                "stem_stride": 2,
+                "downsample": "stride",
+                "residual": True,
+                "pooling": "mean_max",
+                "dropout": 0.2,
+            },
         }
     },
     "finetune": {
