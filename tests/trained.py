@@ -61,6 +61,7 @@ FEATURES = FeatureParams(
     pcen=PcenParams(scale=2.0**31, gain=0.98, bias=2.0, power=0.5, time_constant=0.4, eps=1e-6),
     dtype="float16",
 )
+NET = NetParams((4, 8), 1, 4, 2, "stride", True, "mean_max", 0.1)
 PREPARED = PrepareParams(seconds=1.0, resampler="HQ")
 AUGMENT = SpecAugmentParams(0.5, 6.0, 3.0, 1, 4, 1, 4, 0.5, "between_class", 0.4, 0.5, 1.0)
 CPU = Runtime(torch.device("cpu"), torch.float32)
@@ -80,7 +81,9 @@ def train_network_member(folder: Path, features: tuple[Items, Items] | None = No
         features or (noise, noise[:6]),
         (targets, targets[:6]),
         CLASSES,
-        TrainParams(0.01, LOOP, AUGMENT, NetParams((4, 8), 1, 4, 0.1)),
+        TrainParams(
+            0.01, LOOP, AUGMENT, NetParams((4, 8), 1, 4, 2, "stride", True, "mean_max", 0.1)
+        ),
         FEATURES,
         prepared=PREPARED,
         runtime=CPU,

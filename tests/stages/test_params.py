@@ -42,7 +42,16 @@ def test_values_come_back_with_their_types(params: ParamsFile) -> None:
     assert params.get("data.name", str) == "tiny"
     assert params.get("features.spec_cnn.center", bool) is True
     train = params.get("train.spec_cnn", TrainParams)
-    assert train.net == NetParams(widths=(8, 16), blocks=1, se_reduction=4, dropout=0.2)
+    assert train.net == NetParams(
+        widths=(8, 16),
+        blocks=1,
+        se_reduction=4,
+        stem_stride=2,
+        downsample="stride",
+        residual=True,
+        pooling="mean_max",
+        dropout=0.2,
+    )
     assert params.get("train.spec_cnn.loop.epochs", int) == 2
     assert params.get("finetune.yamnet", FinetuneParams).unfreeze_last_n is None
 

@@ -92,7 +92,16 @@ VALID = {
                 "mixup_probability": 1.0,
                 "crop": 1.0,
             },
-            "net": {"widths": [8, 16], "blocks": 1, "se_reduction": 4, "dropout": 0.2},
+            "net": {
+                "widths": [8, 16],
+                "blocks": 1,
+                "se_reduction": 4,
+                "stem_stride": 2,
+                "downsample": "stride",
+                "residual": True,
+                "pooling": "mean_max",
+                "dropout": 0.2,
+            },
         }
     },
     "finetune": {
