@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 from scipy.special import log_softmax, logsumexp
 
-from earwitness.audio.dataset import SUFFIXES
 from earwitness.audio.decode import load_clip
+from earwitness.audio.files import has_suffix
 from earwitness.ensemble import combine
 from earwitness.errors import EarwitnessError
 from earwitness.inference.member import Member, load_member
@@ -69,9 +69,7 @@ def find_audio(paths: Sequence[Path]) -> list[Path]:
             found = (
                 file
                 for file in path.rglob("*")
-                if file.suffix.lower() in SUFFIXES
-                and not file.name.startswith(".")
-                and file.is_file()
+                if has_suffix(file.name) and not file.name.startswith(".") and file.is_file()
             )
             files += sorted(found)
         elif path.is_file():

@@ -23,7 +23,7 @@ def main(params: ParamsFile) -> None:
     rates |= {get_record(name).sample_rate for name in params.get("model.backbones", tuple)}
     # What is missing is told together with what cannot be decoded, once all files were read.
     clips, problems = find_clips(Path(params.get("data.root", str)))
-    manifest = prepare(
+    count = prepare(
         clips,
         sorted(rates),
         params.get("prepare", PrepareParams),
@@ -33,4 +33,4 @@ def main(params: ParamsFile) -> None:
         os.cpu_count() or 1,
         problems,
     )
-    logging.info("%d clips at %s Hz", len(manifest), ", ".join(map(str, sorted(rates))))
+    logging.info("%d clips at %s Hz", count, ", ".join(map(str, sorted(rates))))

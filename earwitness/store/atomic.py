@@ -4,11 +4,12 @@ Everything is written beside its target, flushed to disk and then renamed over i
 that is killed leaves the previous artifact, or none.
 """
 
+import csv
 import json
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -99,6 +100,28 @@ def write_csv(path: Path, frame: pd.DataFrame) -> None:
         if not pd.api.types.is_numeric_dtype(safe[column]):
             safe[column] = safe[column].map(_neutralise)
     write_text(path, safe.to_csv(index=False, lineterminator="\n"))
+
+
+@contextmanager
+def open_csv(path: Path, columns: Sequence[str]) -> Iterator[Callable[[Iterable[Any]], object]]:
+    """Write a CSV file row by row, for tables that should not be in memory as a whole.
+
+    Parameters
+    ----------
+    path : Path
+        The file to write, atomically.
+    columns : sequence of str
+        Its header.
+
+    Yields
+    ------
+    callable
+        Writes one row, made safe as by `write_csv`; the bytes are those it would write.
+    """
+    with atomic_path(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns)
+        yield lambda cells: writer.writerow([_neutralise(cell) for cell in cells])
 
 
 def _neutralise(cell: Any) -> Any:

@@ -10,6 +10,7 @@ from earwitness.store.atomic import (
     FORMULA_STARTS,
     atomic_directory,
     atomic_path,
+    open_csv,
     write_csv,
     write_json,
     write_text,
@@ -106,6 +107,16 @@ def test_csv_cells_are_never_formulas(
     for cell, original in zip(back["name"], written, strict=True):
         assert not cell.startswith(FORMULA_STARTS)
         assert cell.removeprefix("'") == original.replace("\r", " ").removeprefix("'")
+
+
+def test_a_csv_written_row_by_row_has_the_bytes_of_one_written_at_once(tmp_path: Path) -> None:
+    rows = [["=1+1", 1, 0.1, "a,b"], ['"q"', -2, 1e-05, "line\nbreak"], ["é\r", 3, -0.0, ""]]
+    write_csv(tmp_path / "a.csv", pd.DataFrame(rows, columns=["name", "n", "share", "=text"]))
+    with open_csv(tmp_path / "b.csv", ["name", "n", "share", "=text"]) as write_row:
+        for row in rows:
+            write_row(row)
+        assert not (tmp_path / "b.csv").exists()
+    assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
 
 
 def test_csv_leaves_negative_numbers_and_the_frame_alone(tmp_path: Path) -> None:
