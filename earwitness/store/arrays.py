@@ -17,12 +17,24 @@ import numpy as np
 import numpy.typing as npt
 
 from earwitness.errors import EarwitnessError
-from earwitness.store.atomic import atomic_path
+from earwitness.store.atomic import atomic_path, reserve_space
 
 COMPLETE = "complete"
 
 Attribute = str | int | float
 Spec = tuple[tuple[int, ...], npt.DTypeLike]
+
+# HDF5 holds small writes back and then fails at closing a file on a full disk, again and again
+# and up to a crash. Without its buffer the write itself fails.
+UNBUFFERED = "earwitness-unbuffered"
+
+
+def _set_unbuffered(access: Any) -> None:
+    access.set_fapl_sec2()
+    access.set_sieve_buf_size(0)
+
+
+h5py.register_driver(UNBUFFERED, _set_unbuffered)
 
 
 class ArrayWriter:
@@ -54,11 +66,12 @@ class ArrayWriter:
         """Create the temporary file with space for every array."""
         with ExitStack() as stack:
             partial = stack.enter_context(atomic_path(self._path))
-            self._file = stack.enter_context(h5py.File(partial, "w-"))
+            self._file = stack.enter_context(h5py.File(partial, "w-", driver=UNBUFFERED))
             for name, value in self._attrs.items():
                 self._file.attrs[name] = value
             for name, (shape, dtype) in self._arrays.items():
                 self._reserve(name, shape, dtype)
+            reserve_space(partial, sum(array.nbytes for array in self._file.values()))
             stack.push(self._finish)
             self._stack = stack.pop_all()
         return self
