@@ -20,7 +20,7 @@ from stages.lifeline import end_with_dvc
 from stages.params import open_params
 
 TIMINGS = Path("logs/stages.csv")
-NOT_STAGES = {"check", "document", "lifeline", "params", "revision", "schema", "show"}
+NOT_STAGES = {"check", "document", "lifeline", "params", "repository", "revision", "schema", "show"}
 
 
 def main(arguments: list[str]) -> None:
