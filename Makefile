@@ -53,6 +53,7 @@ repro: $(INSTALLED) ## the whole pipeline; DATA=/path/to/ESC-50 says where the d
 	fi
 	@# A data set that has gone away since must be found or downloaded again.
 	@[ -e data/raw/ESC-50 ] || rm -f data/fetched.json
+	@$(WITH_VENV) $(BIN)/python -m earwitness check
 	@# The same as `dvc repro`, which runs its stages one by one: those of a fold need one core
 	@# each and nothing of one another, so $(JOBS) of them run side by side once their parents are done.
 	@$(WITH_VENV) sh -ec '\

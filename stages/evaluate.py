@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from earwitness.evaluation import tables
+from earwitness.evaluation.environment import describe_environment
 from earwitness.evaluation.scores import HeldOutScores, read_scores
 from earwitness.evaluation.summary import summarise
 from earwitness.fold import read_manifest
@@ -15,12 +16,13 @@ from earwitness.plots.per_class import plot_per_class
 from earwitness.schema.evaluate import EvaluateParams
 from earwitness.store.atomic import write_csv, write_json
 from stages.params import ParamsFile
+from stages.revision import code_revision
 
 METRICS, PLOTS = Path("metrics"), Path("plots")
 
 
 def main(params: ParamsFile) -> None:
-    """Write metrics/summary.json, metrics/cv/ and plots/."""
+    """Write metrics/summary.json, metrics/environment.json, metrics/cv/ and plots/."""
     members, folds = params.get("members", tuple), params.get("folds", tuple)
     manifest = read_manifest(Path("data/manifest.csv"))
     classes = json.loads(Path("data/splits.json").read_text(encoding="utf-8"))["classes"]
@@ -36,6 +38,9 @@ def main(params: ParamsFile) -> None:
         sources=manifest["src_file"].to_numpy(dtype=str),
     )
     write_json(METRICS / "summary.json", summary)
+    # Here and nowhere upstream: a commit hash in an earlier output would run all that follows it.
+    environment = describe_environment(Path("models/members"), members, folds)
+    write_json(METRICS / "environment.json", environment | {"git": code_revision(Path())})
     for member in members:
         write_csv(METRICS / "cv" / f"{member}.csv", tables.cv_table(summary, member))
     folds_table = tables.folds_table(summary, members)

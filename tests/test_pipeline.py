@@ -4,7 +4,6 @@ The real dvc.yaml and the real code run; only params.yaml is shrunk. The tests o
 through one repository in order, each from where the one before left it.
 """
 
-import hashlib
 import json
 import os
 import re
@@ -207,18 +206,22 @@ def test_what_is_committed_names_no_folder_of_this_machine(repository: Repositor
 
 
 @pytest.mark.usefixtures("first_run")
-def test_prepare_and_features_write_the_same_bytes_again(repository: Repository) -> None:
-    stores = [
-        *repository.root.glob("data/prepared/*.h5"),
-        repository.root / "data" / "features" / "spec_cnn.h5",
-    ]
-    assert len(stores) >= 2
-    before = [hashlib.sha256(store.read_bytes()).hexdigest() for store in stores]
+def test_the_whole_pipeline_writes_the_same_bytes_again(repository: Repository) -> None:
+    """Forced, for without it DVC restores what it has from its run cache."""
     locked = repository.lock()
-    output = repository.dvc("repro", "--force", "prepare", "features")
-    assert stages_run(output) == {"fetch": 1, "prepare": 1, "features": 1}
-    assert [hashlib.sha256(store.read_bytes()).hexdigest() for store in stores] == before
+    output = repository.dvc("repro", "--force")
+    assert len(re.findall("Running stage", output)) == len(locked)
     assert repository.lock() == locked
+    assert repository.run("git", "status", "--porcelain") == ""
+
+
+@pytest.mark.usefixtures("first_run")
+def test_the_metrics_say_what_made_them(repository: Repository) -> None:
+    facts = json.loads((repository.root / "metrics" / "environment.json").read_text())
+    assert facts["trained_with"][NETWORK]["threads"] == 1
+    head = repository.run("git", "log", "--format=%H", "--max-parents=0").strip()
+    assert facts["git"] == {"commit": head, "code": "as committed"}
+    assert '"cpu_capability"' in repository.dvc("metrics", "show", "--json")
 
 
 @pytest.mark.usefixtures("first_run")

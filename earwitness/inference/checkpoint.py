@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 from pydantic import TypeAdapter
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from earwitness.errors import EarwitnessError
@@ -43,11 +43,10 @@ def write_checkpoint(
         write_json(partial / CONFIG, config)
         write_csv(partial / "curves.csv", pd.DataFrame(list(curves), columns=columns))
         for stem, state in tensors.items():
-            # One key a file: several metadata keys are written in random order.
-            save_file(
-                {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()},
-                partial / f"{stem}.safetensors",
-            )
+            # No metadata: several keys of it are written in random order. Through memory:
+            # safetensors' own writer does not say in a form to act on that a disk is full.
+            packed = save({k: v.detach().cpu().contiguous() for k, v in state.items()})
+            (partial / f"{stem}.safetensors").write_bytes(packed)
 
 
 def read_checkpoint(
