@@ -113,7 +113,7 @@ def noise_for_validation(clean: Path, tmp_path_factory: pytest.TempPathFactory) 
 def learned(root: Path) -> dict[str, str]:
     """Digests of all that is trained, fitted or chosen: weights, curves, choices, ensemble."""
     found = digests(root, ("train", "spec_cnn", "1")) | digests(root, ("finetune", "yamnet", "1"))
-    assert len(found) == 7
+    assert len(found) >= 7
     return found | {k: v for k, v in digests(root, ("ensemble",)).items() if k.startswith("models")}
 
 

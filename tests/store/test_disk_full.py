@@ -15,7 +15,7 @@ from earwitness.backbones.registry import get_record
 from earwitness.errors import EarwitnessError
 from earwitness.inference.checkpoint import write_checkpoint
 from earwitness.plots.style import drawing
-from earwitness.store import arrays
+from earwitness.store import files
 from earwitness.store.arrays import ArrayReader, ArrayWriter
 from earwitness.store.atomic import write_csv, write_json, write_text
 from earwitness.training.state import TrainingState
@@ -114,7 +114,7 @@ def test_a_store_on_a_file_system_that_cannot_reserve(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """HDF5 must fail at the write, not over and over at closing the file, nor crash."""
-    monkeypatch.setattr(arrays, "reserve_space", lambda path, size: None)
+    monkeypatch.setattr(files, "reserve_space", lambda path, size: None)
     target = tmp_path / "a.h5"
     write_store(target, 10)
     for _ in range(3):
