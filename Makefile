@@ -9,7 +9,7 @@ INSTALLED := .venv/.installed
 WITH_VENV := PATH="$(CURDIR)/$(BIN):$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint repro clean
+.PHONY: help demo test lint repro bench clean
 
 help: ## list the targets
 	@echo "Earwitness: make <target>"
@@ -63,6 +63,9 @@ repro: $(INSTALLED) ## the whole pipeline; DATA=/path/to/ESC-50 says where the d
 		done; \
 		dvc repro'
 	@$(BIN)/python -m stages.show
+
+bench: $(INSTALLED) ## clips a second of our networks and of the notebook's, as a table (minutes)
+	@$(BIN)/python -m benchmarks.networks
 
 clean: ## remove the demo's workspace and the caches (not .venv, not results)
 	rm -rf .demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage dvc_plots

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from earwitness.errors import EarwitnessError
-from earwitness.nets.broadcast import BroadcastBlock, CollapseConv, channel_norm
+from earwitness.nets.broadcast import BroadcastBlock, CollapseConv, norm_last
 from earwitness.nets.layers import DepthwiseSeBlock, Standardise
 from earwitness.schema.nets.bc_resnet import NetParams
 
@@ -73,9 +73,9 @@ class BroadcastResNet(nn.Module):
         """
         x = self.stem(self.standardise(x).contiguous(memory_format=torch.channels_last))
         x = x.permute(2, 0, 3, 1).contiguous()  # (F, B, T, C)
-        x = torch.relu_(channel_norm(self.stem_norm, x))
+        x = norm_last(self.stem_norm, x, torch.relu_)
         x = self.widen(self.collapse(self.blocks(x)))
-        return torch.relu_(channel_norm(self.widen_norm, x)).mean((0, 2))
+        return norm_last(self.widen_norm, x, torch.relu_).mean((0, 2))
 
     def forward(self, x: Tensor) -> Tensor:
         """Classify.

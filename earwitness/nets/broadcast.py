@@ -6,6 +6,8 @@ and sums of slabs, and every 1x1 convolution is one matrix product. The mathemat
 the published (B, C, F, T) form; the tests compare the two.
 """
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -75,8 +77,7 @@ class SubSpectralNorm(nn.Module):
             Each channel of each sub-band with a mean and deviation of its own.
         """
         bands = x.chunk(len(self.norms))
-        rows = [norm(band.flatten(0, 2)) for norm, band in zip(self.norms, bands, strict=True)]
-        return torch.cat(rows).view(x.shape)
+        return torch.cat([norm_last(n, band) for n, band in zip(self.norms, bands, strict=True)])
 
 
 class TimeConv(nn.Module):
@@ -165,14 +166,13 @@ class BroadcastBlock(nn.Module):
         """
         shortcut = x
         if self.transition:
-            x = F.relu(channel_norm(self.widen_norm, self.widen(x)), inplace=True)
+            x = norm_last(self.widen_norm, self.widen(x), torch.relu_)
         y = self.frequency(x)
-        z = channel_norm(self.time_norm, self.time(y.mean(0)))  # (B, T, C)
-        z = self.mix(F.silu(z, inplace=True))
-        y += self.dropout(z.transpose(1, 2)).transpose(1, 2)
+        z = norm_last(self.time_norm, self.time(mean_row(y)), F.silu)
+        y += self.dropout(self.mix(z).transpose(1, 2)).transpose(1, 2)
         if not self.transition:
             y += shortcut
-        return F.relu(y, inplace=True)
+        return torch.relu_(y)
 
 
 class CollapseConv(nn.Module):
@@ -213,7 +213,43 @@ class CollapseConv(nn.Module):
         return y.sum(-2)
 
 
-def channel_norm(norm: nn.BatchNorm1d, x: Tensor) -> Tensor:
-    """Apply batch normalisation to the last axis of a map of any shape."""
+def mean_row(x: Tensor) -> Tensor:
+    """Average over frequency.
+
+    Parameters
+    ----------
+    x : Tensor [shape=(F, B, T, C)]
+        A map.
+
+    Returns
+    -------
+    Tensor [shape=(B, T, C)]
+        Its mean row.
+    """
+    # As a product: torch's own sum first copies a bfloat16 map to float32.
+    total = x.new_ones(1, len(x)) @ x.flatten(1)
+    return (total / len(x)).view(x.shape[1:])
+
+
+def norm_last(
+    norm: nn.Module, x: Tensor, activation: Callable[[Tensor], Tensor] | None = None
+) -> Tensor:
+    """Apply batch normalisation to the last axis.
+
+    Parameters
+    ----------
+    norm : nn.BatchNorm1d
+        Of C channels.
+    x : Tensor [shape=(..., C)]
+        A map.
+    activation : callable, optional
+        Follows the normalisation, in place. It belongs here because autograd answers a change
+        of a view, such as the result's, with copies of the whole gradient.
+
+    Returns
+    -------
+    Tensor [shape=(..., C)]
+        The next one.
+    """
     y: Tensor = norm(x.flatten(0, -2))
-    return y.view(x.shape)
+    return (activation(y) if activation else y).view(x.shape)

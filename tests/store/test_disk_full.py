@@ -127,9 +127,8 @@ def test_a_store_on_a_file_system_that_cannot_reserve(
 
 
 def test_another_error_is_not_taken_for_a_full_disk(tmp_path: Path) -> None:
-    folder = tmp_path / "a.txt"
-    folder.mkdir()
-    with pytest.raises(IsADirectoryError):
-        write_text(folder, "x")
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(FileExistsError):
+        write_text(tmp_path / "file" / "a.txt", "x")
     with pytest.raises(ZeroDivisionError):
         write_store(tmp_path / "a.h5", 1 // 0)
