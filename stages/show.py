@@ -34,6 +34,7 @@ def show(workspace: Path) -> None:
     )
     print(f"plots        {workspace / 'plots'}/")
     print(f"predictions  {workspace / 'plots' / 'predictions.csv'}")
+    print(f"listening    {workspace / 'report' / 'index.html'} (open it in a browser)")
     print(f"models       {workspace / 'models' / 'members'}/<member>/fold<k>/")
 
 

@@ -19,7 +19,7 @@ LAYERS = (
     {"nets", "backbones"},
     {"training", "inference"},
     {"ensemble", "ensembling", "evaluation", "plots"},
-    {"prediction"},
+    {"prediction", "report"},
     {"__main__"},
 )
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}

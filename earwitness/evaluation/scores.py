@@ -29,6 +29,8 @@ class HeldOutScores:
         Logits of each member, of the clip itself and averaged over its time shifts.
     ensemble, uniform : np.ndarray, shape (n, K)
         Log-probabilities of the fitted ensemble, and of the one with equal weights.
+    parameters : dict of str to int
+        Number of weights of each member.
     """
 
     rows: npt.NDArray[np.int64]
@@ -38,6 +40,7 @@ class HeldOutScores:
     tta: dict[str, npt.NDArray[np.float32]]
     ensemble: npt.NDArray[np.float32]
     uniform: npt.NDArray[np.float32]
+    parameters: dict[str, int]
 
 
 def read_scores(
@@ -85,10 +88,15 @@ def read_scores(
         raise EarwitnessError(
             f"{ensemble} is about clips that the manifest does not have: run `dvc repro`"
         )
-    plain, tta = {}, {}
+    plain, tta, sizes = {}, {}, {}
     for member in members:
-        plain[member], tta[member] = _read_member(predictions / member, folds, rows, fold)
-    return HeldOutScores(rows, fold, targets[rows], plain, tta, fitted[order], uniform[order])
+        folder = predictions / member
+        plain[member], tta[member] = _read_member(folder, folds, rows, fold)
+        with ArrayReader(folder / f"fold{folds[0]}.h5") as reader:
+            sizes[member] = reader.attrs["parameters"]
+    return HeldOutScores(
+        rows, fold, targets[rows], plain, tta, fitted[order], uniform[order], sizes
+    )
 
 
 def _read_member(
