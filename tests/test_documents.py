@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from earwitness.errors import EarwitnessError
 from earwitness.backbones.registry import NAMES, get_record
+from earwitness.errors import EarwitnessError
 from earwitness.evaluation.compute import compute_table
 from earwitness.evaluation.model_card import render_model_card
 from earwitness.evaluation.report import format_markdown, replace_results

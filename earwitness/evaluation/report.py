@@ -72,11 +72,12 @@ def format_markdown(summary: Mapping[str, Any]) -> str:
     for name, tops in models.items():
         by_fold = [f"{value:.4f}" for value in tops["top1"]["folds"].values()]
         rows.append([name, *_cells(tops), *by_fold])
+    table = markdown_table(rows)
     data = summary["dataset"]
     return (
         f"{data['name']}, {data['clips']} clips, {data['classes']} classes, {data['folds']} folds: "
         "accuracy on the test folds with test-time augmentation, mean ± standard deviation over "
-        f"folds. Expected calibration error of the ensemble: {ensemble['ece']:.3f}.\n\n{markdown_table(rows)}"
+        f"folds. Expected calibration error of the ensemble: {ensemble['ece']:.3f}.\n\n{table}"
     )
 
 

@@ -8,6 +8,7 @@ const PAGE = 25;
 const PAIRS = 20;
 const byId = (id) => document.getElementById(id);
 const controls = ["class", "guess", "fold", "verdict", "model", "least", "most", "order"];
+const everything = { class: "", guess: "", fold: "", verdict: "", least: 0, most: 100 };
 let shown = [];
 let page = 0;
 
@@ -31,6 +32,12 @@ function fill(id, options, all) {
   const first = all ? [element("option", { value: "", textContent: all })] : [];
   const rest = options.map(([value, textContent]) => element("option", { value, textContent }));
   byId(id).replaceChildren(...first, ...rest);
+}
+
+// Whoever judges and the order stay as they are.
+function filterBy(values) {
+  for (const [id, value] of Object.entries({ ...everything, ...values })) byId(id).value = value;
+  filter();
 }
 
 function filter() {
@@ -155,12 +162,7 @@ function pairButton([count, actual, predicted]) {
 }
 
 function showPair(button) {
-  const model = byId("model").value;
-  byId("filters").reset();
-  byId("model").value = model;
-  byId("class").value = button.dataset.actual;
-  byId("guess").value = button.dataset.predicted;
-  filter();
+  filterBy({ class: button.dataset.actual, guess: button.dataset.predicted });
   byId("clips").focus({ preventScroll: true });
   byId("clips").scrollIntoView();
 }
@@ -230,21 +232,13 @@ function start() {
   fill("model", models.map((name, model) => [model, name]));
   const suspects = clips.filter(isSuspect).length;
   byId("suspects").textContent = `${suspects} clips that every member gets wrong`;
-  byId("suspects").addEventListener("click", () => {
-    byId("filters").reset();
-    byId("verdict").value = "suspect";
-    filter();
-  });
+  byId("suspects").addEventListener("click", () => filterBy({ verdict: "suspect" }));
+  byId("all").addEventListener("click", () => filterBy({}));
   byId("filters").addEventListener("input", (event) => {
     if (event.target.id === "model") showConfusions();
     filter();
   });
   byId("filters").addEventListener("submit", (event) => event.preventDefault());
-  // The fields are reset after this event.
-  byId("filters").addEventListener("reset", () => setTimeout(() => {
-    showConfusions();
-    filter();
-  }));
   byId("previous").addEventListener("click", () => turn(-1));
   byId("next").addEventListener("click", () => turn(1));
   for (const id of ["matrix", "pairs"]) {
