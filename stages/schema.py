@@ -33,6 +33,7 @@ from earwitness.schema.runtime import RuntimeParams
 from earwitness.schema.splits import SplitParams
 from earwitness.schema.train import TrainParams
 from earwitness.schema.trunk import TrunkParams
+from earwitness.schema.tsne import TsneParams
 from earwitness.schema.weights import WeightsParams
 from stages.document import join, read_document
 
@@ -70,6 +71,7 @@ class Root:
     predict: PredictParams
     ensemble: EnsembleParams
     evaluate: EvaluateParams
+    tsne: TsneParams
 
 
 def load(path: Path) -> Root:

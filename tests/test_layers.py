@@ -19,7 +19,7 @@ LAYERS = (
     {"nets", "backbones"},
     {"training", "inference"},
     {"ensemble", "selection", "ensembling", "evaluation", "plots"},
-    {"prediction", "checkup"},
+    {"prediction", "report", "checkup"},
     {"__main__"},
 )
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}

@@ -20,6 +20,8 @@ import pandas as pd
 import pytest
 from ruamel.yaml import YAML
 
+from earwitness.plots.offline import render_template
+from earwitness.store.atomic import write_text
 from tests.synthetic import write_dataset
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -130,6 +132,8 @@ def repository(
     repository.run("git", "init", "--quiet")
     repository.dvc("init", "--quiet")
     shutil.copytree(ROOT / ".dvc" / "plots", root / ".dvc" / "plots", dirs_exist_ok=True)
+    write_text(root / ".dvc" / "plots" / "page.html", render_template())
+    repository.dvc("config", "plots.html_template", "plots/page.html")
     repository.dvc("config", "core.check_update", "false")
     repository.run("git", "add", ".")
     repository.run("git", "commit", "--quiet", "--message", "Start")
@@ -149,8 +153,9 @@ def first_run(repository: Repository) -> Counter[str]:
 
 def test_every_stage_runs_for_each_member_and_fold(first_run: Counter[str]) -> None:
     once = ["fetch", "prepare", "splits", "features", "weights", "trunk", "ensemble", "evaluate"]
+    pages = ["previews", "tsne", "clips", "report"]
     assert first_run == {
-        **dict.fromkeys(once, 1),
+        **dict.fromkeys(once + pages, 1),
         **dict.fromkeys(["train", "finetune"], FOLDS),
         "predict": 2 * FOLDS,
     }
@@ -184,6 +189,21 @@ def test_every_clip_is_predicted_once_by_the_models_of_its_fold(repository: Repo
     assert sorted(predictions.filename) == sorted(table.filename)
     merged = predictions.merge(table, on="filename", suffixes=("", "_table"))
     assert (merged.fold == merged.fold_table).all()
+
+
+@pytest.mark.usefixtures("first_run")
+def test_the_report_has_every_clip(repository: Repository) -> None:
+    report = repository.root / "report"
+    page = (report / "index.html").read_text(encoding="utf-8")
+    data = json.loads(page.split('id="data">')[1].split("</script>")[0])
+    assert data["models"] == ["ensemble", NETWORK, BACKBONE]
+    assert len(data["clips"]) == CLASSES * FOLDS * CLIPS
+    for clip in data["clips"]:
+        for kind in ("ogg", "webp"):
+            assert (report / "clips" / f"{clip['row']}.{kind}").stat().st_size > 100
+    tsne = pd.read_csv(repository.root / "plots" / "tsne.csv")
+    assert tsne.groupby(["member", "fold"]).size().tolist() == [CLASSES * CLIPS] * 2 * FOLDS
+    assert (repository.root / "plots" / "previews.png").is_file()
 
 
 @pytest.mark.usefixtures("first_run")
@@ -231,7 +251,7 @@ def test_unfreezing_more_blocks_runs_the_pretrained_member_anew_and_nothing_else
     output = repository.dvc("exp", "run", "-S", "model.unfreeze_last_n=2")
     runs = re.findall(r"Running stage '([^']+)'", output)
     assert sorted(runs) == sorted(
-        [f"trunk@{BACKBONE}", "ensemble", "evaluate"]
+        [f"trunk@{BACKBONE}", "ensemble", "evaluate", "tsne", "report"]
         + [f"finetune@{BACKBONE}-{fold}" for fold in (1, 2)]
         + [f"predict@{BACKBONE}-{fold}" for fold in (1, 2)]
     )

@@ -30,6 +30,8 @@ class HeldOutScores:
         validation chose for its fold.
     ensemble, uniform : np.ndarray, shape (n, K)
         Log-probabilities of the fitted ensemble, and of the one with equal weights.
+    parameters : dict of str to int
+        Number of weights of each member.
     """
 
     rows: npt.NDArray[np.int64]
@@ -39,6 +41,7 @@ class HeldOutScores:
     tta: dict[str, npt.NDArray[np.float32]]
     ensemble: npt.NDArray[np.float32]
     uniform: npt.NDArray[np.float32]
+    parameters: dict[str, int]
 
 
 def read_scores(
@@ -86,14 +89,19 @@ def read_scores(
         raise EarwitnessError(
             f"{ensemble} is about clips that the manifest does not have: run `dvc repro`"
         )
-    plain, tta = {}, {}
+    plain, tta, sizes = {}, {}, {}
     for member in members:
-        plain[member], shifted = _read_member(predictions / member, folds, rows, fold)
+        folder = predictions / member
+        plain[member], shifted = _read_member(folder, folds, rows, fold)
         tta[member] = np.empty_like(plain[member])
         for count in np.unique(shifts[order]):
             some = shifts[order] == count
             tta[member][some] = shifted[some, :count].mean(axis=1, dtype=np.float32)
-    return HeldOutScores(rows, fold, targets[rows], plain, tta, fitted[order], uniform[order])
+        with ArrayReader(folder / f"fold{folds[0]}.h5") as reader:
+            sizes[member] = reader.attrs["parameters"]
+    return HeldOutScores(
+        rows, fold, targets[rows], plain, tta, fitted[order], uniform[order], sizes
+    )
 
 
 def _read_member(

@@ -1,9 +1,11 @@
 """The numbers of ``metrics/summary.json``."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from scipy.special import softmax
 
 from earwitness.evaluation.bootstrap import paired_bootstrap
@@ -16,6 +18,7 @@ TOP = (1, 3)
 
 def summarise(
     scores: HeldOutScores,
+    weights: pd.DataFrame,
     *,
     dataset: str,
     clips: int,
@@ -28,6 +31,8 @@ def summarise(
     ----------
     scores : HeldOutScores
         Predictions on the test folds.
+    weights : pd.DataFrame
+        The ensemble's, from `earwitness.evaluation.tables.weights_table`.
     dataset : str
         Name of the data set.
     clips : int
@@ -40,9 +45,10 @@ def summarise(
     Returns
     -------
     dict
-        ``<member>.plain|tta.top1|top3.{mean,std,folds}``, ``ensemble.top1|top3`` and
-        ``ensemble.uniform.top1|top3`` likewise; ``<member>.ece``, ``ensemble.uniform.ece`` and
-        ``ensemble.ece``, over all test clips (only the last one is calibrated);
+        ``<member>.plain|tta.top1|top3.{mean,std,folds}``, ``<member>.parameters``,
+        ``ensemble.top1|top3`` and ``ensemble.uniform.top1|top3`` likewise; ``<member>.ece``,
+        ``ensemble.uniform.ece`` and ``ensemble.ece``, over all test clips (only the last one is
+        calibrated); ``ensemble.weights|temperatures.<member>.{mean,std,folds}``;
         ``ensemble.over_best_member``, a paired bootstrap by source recording against the
         member with the best top-1 (`paired_bootstrap`); and
         ``dataset.{name,clips,classes,folds}``. Accuracies are fractions; mean and standard
@@ -58,6 +64,7 @@ def summarise(
             "plain": _accuracies(scores.plain[member], scores),
             "tta": _accuracies(scores.tta[member], scores),
             "ece": _ece(scores.tta[member], scores, ece_bins),
+            "parameters": scores.parameters[member],
         }
         for member in scores.tta
     }
@@ -69,6 +76,8 @@ def summarise(
         },
         "ece": _ece(scores.ensemble, scores, ece_bins),
         "over_best_member": _over_best_member(scores, sources[scores.rows]),
+        "weights": _by_member(weights, "weight"),
+        "temperatures": _by_member(weights, "temperature"),
     }
     summary["dataset"] = {
         "name": dataset,
@@ -80,7 +89,7 @@ def summarise(
 
 
 def _accuracies(values: npt.NDArray[np.float32], scores: HeldOutScores) -> dict[str, Any]:
-    return {f"top{k}": _over_folds(hits(values, scores.targets, k), scores.fold) for k in TOP}
+    return {f"top{k}": _accuracy(hits(values, scores.targets, k), scores.fold) for k in TOP}
 
 
 def _ece(values: npt.NDArray[np.float32], scores: HeldOutScores, bins: int) -> float:
@@ -95,13 +104,21 @@ def _over_best_member(scores: HeldOutScores, sources: npt.NDArray[np.str_]) -> d
     return {"member": best, **{key: round(value, DIGITS) for key, value in compared.items()}}
 
 
-def _over_folds(
-    right: npt.NDArray[np.bool_], fold: npt.NDArray[np.int64]
-) -> dict[str, float | dict[str, float]]:
-    folds = {str(number): float(right[fold == number].mean()) for number in np.unique(fold)}
+def _accuracy(right: npt.NDArray[np.bool_], fold: npt.NDArray[np.int64]) -> dict[str, Any]:
+    return _over_folds({number: float(right[fold == number].mean()) for number in np.unique(fold)})
+
+
+def _by_member(weights: pd.DataFrame, column: str) -> dict[str, Any]:
+    return {
+        str(member): _over_folds(dict(zip(rows["fold"], rows[column], strict=True)))
+        for member, rows in weights.groupby("model", sort=False)
+    }
+
+
+def _over_folds(folds: Mapping[int, float]) -> dict[str, Any]:
     values = np.array(list(folds.values()))
     return {
         "mean": round(float(values.mean()), DIGITS),
         "std": round(float(values.std()), DIGITS),
-        "folds": {number: round(value, DIGITS) for number, value in folds.items()},
+        "folds": {str(number): round(float(value), DIGITS) for number, value in folds.items()},
     }

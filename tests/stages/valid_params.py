@@ -123,6 +123,7 @@ VALID = {
     "predict": {"tta_shifts_seconds": [0.0, -0.1, 0.1], "batch_size": 16},
     "ensemble": {"methods": ["log_linear"], "l2": 0.01, "greedy_steps": 5, "shift_counts": [1, 3]},
     "evaluate": {"ece_bins": 15},
+    "tsne": {"perplexity": 30.0},
 }
 
 REMOVED = object()
