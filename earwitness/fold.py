@@ -1,7 +1,6 @@
 """What a stage needs to know to work on one fold."""
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,14 +35,14 @@ class Fold:
     classes: list[ClassEntry]
 
 
-def read_manifest(path: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
+def read_manifest(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
     """Read a manifest, keeping names and sources as the text they are.
 
     Parameters
     ----------
     path : Path
         data/manifest.csv.
-    columns : sequence of str, optional
+    columns : list of str, optional
         The columns to read; all take a kilobyte of memory a clip.
 
     Returns
