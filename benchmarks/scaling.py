@@ -63,7 +63,7 @@ def write_collection(root: Path, clips: int, seconds: float) -> None:
     sources = []
     for number in range(SOURCES):
         sources.append(root / f"source{number}.wav")
-        noise = rng.normal(0, 0.1, round(seconds * RATE)) * np.linspace(1, number / SOURCES, 1)
+        noise = rng.normal(0, 0.1, round(seconds * RATE))
         sf.write(sources[-1], noise, RATE, subtype="PCM_16")
     with (root / "meta" / "esc50.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
@@ -77,7 +77,7 @@ def write_collection(root: Path, clips: int, seconds: float) -> None:
         source.unlink()
 
 
-def write_params(path: Path, seconds: float, epochs: int = 1) -> None:
+def write_params(path: Path, seconds: float, batch_size: int = 16) -> None:
     """Write the repository's parameters, with short clips and little training."""
     params = YAML(typ="safe").load((REPOSITORY / "params.yaml").read_text(encoding="utf-8"))
     params["folds"] = [1]
@@ -87,9 +87,10 @@ def write_params(path: Path, seconds: float, epochs: int = 1) -> None:
     params["runtime"] |= {"device": "cpu", "threads": 1, "memory_gb": 0.0}
     params["data"] |= {"root": "collection"}
     params["prepare"] |= {"seconds": seconds}
-    params["trunk"] |= {"views": 2}
+    params["trunk"] |= {"views": 2, "batch_size": batch_size}
+    params["predict"] |= {"batch_size": batch_size}
     network = params["train"]["spec_cnn"]
-    network["loop"] |= {"epochs": epochs}
+    network["loop"] |= {"epochs": 1}
     network["net"] |= {"widths": [4, 8]}
     YAML().dump(params, path)
 
