@@ -6,7 +6,7 @@ RECORD = BackboneRecord(
     name="aisfx",
     sample_rate=44100,
     blocks=8,
-    level_from=0,
+    level_from=2,
     licence="CC BY 4.0",
     source=(
         "aiSFX's X-Sequential-CE (a CNN on commercial sound-effect libraries) by Alison Bernice "
