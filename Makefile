@@ -64,7 +64,7 @@ repro: $(PAGE) ## the whole pipeline; DATA=/path/to/ESC-50 says where the data s
 	@$(WITH_VENV) sh -ec '\
 		dvc repro splits features trunk; \
 		for stages in "train|finetune|clips|previews" predict; do \
-			dvc stage list --name-only | grep -E "^($$stages)(@|$$$$)" | xargs -P $(JOBS) -n 1 dvc repro --single-item; \
+			dvc stage list --name-only | grep -E "^($$stages)(@|$$)" | xargs -P $(JOBS) -n 1 dvc repro --single-item; \
 		done; \
 		dvc repro'
 	@$(BIN)/python -m stages.show

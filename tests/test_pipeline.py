@@ -25,6 +25,8 @@ from earwitness.store.atomic import write_text
 from tests.synthetic import write_dataset
 
 ROOT = Path(__file__).resolve().parent.parent
+# Some fifty processes in turn, each importing torch: on a busy machine they take their time.
+pytestmark = pytest.mark.timeout(1200)
 CLASSES, FOLDS, CLIPS = 3, 2, 4
 BACKBONE, NETWORK = "yamnet", "spec_cnn"
 

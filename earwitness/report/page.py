@@ -24,6 +24,7 @@ def render_page(payload: Mapping[str, Any]) -> str:
     data = json.dumps(payload, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     parts = {
         "style": _read("page.css"),
+        "confusions": _read("confusions.js"),
         "script": _read("page.js"),
         # A category called </script> must not end the data.
         "data": data.replace("<", r"\u003c"),
