@@ -11,12 +11,12 @@ import torch
 from numpy.typing import NDArray
 from scipy.special import log_softmax, logsumexp
 
-from earwitness.audio.dataset import SUFFIXES
 from earwitness.audio.decode import load_clip
+from earwitness.audio.files import has_suffix
 from earwitness.ensemble import combine
 from earwitness.errors import EarwitnessError
 from earwitness.inference.member import Member, load_member
-from earwitness.inference.prediction import augmented_logits
+from earwitness.inference.prediction import augmented
 
 FloatArray = NDArray[np.float64]
 BATCH = 16
@@ -69,9 +69,7 @@ def find_audio(paths: Sequence[Path]) -> list[Path]:
             found = (
                 file
                 for file in path.rglob("*")
-                if file.suffix.lower() in SUFFIXES
-                and not file.name.startswith(".")
-                and file.is_file()
+                if has_suffix(file.name) and not file.name.startswith(".") and file.is_file()
             )
             files += sorted(found)
         elif path.is_file():
@@ -114,7 +112,6 @@ class Ensemble:
             )
         chosen = content["folds"] if fold is None else {str(fold): content["folds"][str(fold)]}
         self.folds = list(chosen.values())
-        self.shifts: list[float] = content["tta_shifts_seconds"]
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.members: list[dict[str, Member]] = [
             {
@@ -150,7 +147,9 @@ class Ensemble:
         by_fold = [
             combine(
                 {
-                    name: augmented_logits(member, waveforms[member.sample_rate], self.shifts)[1]
+                    name: augmented(
+                        member, waveforms[member.sample_rate], fitted["tta_shifts_seconds"]
+                    ).shifted.mean(axis=1)
                     for name, member in members.items()
                 },
                 fitted["weights"],

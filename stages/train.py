@@ -4,29 +4,33 @@ from dataclasses import asdict
 from pathlib import Path
 
 from earwitness.fold import read_fold
-from earwitness.schema.features import FeatureParams
+from earwitness.schema.features import FeatureParams, WaveformParams
 from earwitness.schema.prepare import PrepareParams
 from earwitness.schema.runtime import RuntimeParams
 from earwitness.schema.train import TrainParams
 from earwitness.store.arrays import ArrayReader
+from earwitness.store.items import open_items
 from earwitness.training.runtime import choose_runtime, describe_runtime
 from earwitness.training.scratch import train_network
 from earwitness.training.state import TrainingState, fingerprint
 from stages.params import ParamsFile
 
-DATA = (Path("data/splits.json"), Path("data/manifest.csv"), Path("data/features.h5"))
-
 
 def main(params: ParamsFile, network: str, fold: str) -> None:
     """Write models/members/<network>/fold<k>/."""
     train = params.get(f"train.{network}", TrainParams)
-    features = params.get("features", FeatureParams)
+    features = params.get(f"features.{network}", FeatureParams | WaveformParams)
     seed = params.get("seed", int)
     prepared = params.get("prepare", PrepareParams)
-    runtime = choose_runtime(params.get("runtime", RuntimeParams))
-    part = read_fold(DATA[0], DATA[1], int(fold))
-    with ArrayReader(DATA[2]) as store:
-        arrays = tuple(store.read("features", rows) for rows in (part.train, part.validation))
+    resources = params.get("runtime", RuntimeParams)
+    runtime = choose_runtime(resources)
+    data = [Path("data/splits.json"), Path("data/manifest.csv")]
+    part = read_fold(data[0], data[1], int(fold))
+    data.append(Path(f"data/features/{network}.h5"))
+    wanted = [("features", rows) for rows in (part.train, part.validation)]
+    train_features, validation_features = open_items(
+        ArrayReader(data[2]), wanted, resources.memory_gb
+    )
     settings = [
         asdict(train),
         asdict(features),
@@ -38,7 +42,7 @@ def main(params: ParamsFile, network: str, fold: str) -> None:
     code = sorted(Path("earwitness").rglob("*.py"))
     train_network(
         network,
-        arrays,
+        (train_features, validation_features),
         (part.targets[part.train], part.targets[part.validation]),
         part.classes,
         train,
@@ -47,7 +51,7 @@ def main(params: ParamsFile, network: str, fold: str) -> None:
         runtime=runtime,
         seed=seed,
         state=TrainingState(
-            Path(f"models/.state/{network}-fold{fold}.pt"), fingerprint(settings, [*DATA, *code])
+            Path(f"models/.state/{network}-fold{fold}.pt"), fingerprint(settings, [*data, *code])
         ),
         directory=Path(f"models/members/{network}/fold{fold}"),
     )

@@ -1,15 +1,18 @@
 """What tests in several folders need."""
 
 import os
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from selenium.webdriver import Chrome
 
 from earwitness.backbones.obtain import obtain
 from earwitness.backbones.registry import get_record
 from earwitness.backbones.transport import DownloadError
 from earwitness.errors import EarwitnessError
+from tests.browser import open_browser
 
 
 @pytest.fixture(scope="session")
@@ -38,3 +41,13 @@ def published(weight_folders: list[Path]) -> Callable[[str], Path]:
 @pytest.fixture(scope="session")
 def yamnet_wheel(published: Callable[[str], Path]) -> Path:
     return published("yamnet")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Chrome]:
+    """Headless Chromium."""
+    for name in ("chromium", "chromedriver"):
+        if not shutil.which(name):
+            pytest.skip(f"{name} is not installed: apt-get install chromium chromium-driver")
+    with open_browser() as chrome:
+        yield chrome

@@ -7,30 +7,24 @@ of `REQUIRED` and files with the names it lists, somewhere below one folder.
 """
 
 import csv
-import os
 import re
-from collections import defaultdict
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
-from earwitness.audio.decode import file_rate
+from earwitness.audio.files import AudioFiles, stem_of
 from earwitness.audio.problems import enumerate_problems
 from earwitness.errors import EarwitnessError
 
 REQUIRED = ("filename", "fold", "target", "category")
-SUFFIXES = frozenset(
-    (".wav", ".ogg", ".oga", ".opus", ".flac", ".mp3", ".aif", ".aiff", ".aifc", ".au", ".caf")
-)
 USUAL_CSVS = (Path("meta/esc50.csv"), Path("esc50.csv"))
 WHOLE_NUMBER = re.compile(r"\d{1,9}")
 NOT_PLAIN = re.compile(r"[/\\\0]|^[A-Za-z]:")
 ESC_NAME = re.compile(r"(?P<fold>\d+)-(?P<src_file>.+)-(?P<take>[^-]+)-(?P<target>\d+)")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Clip:
     """One line of the data set's CSV.
 
@@ -44,8 +38,10 @@ class Clip:
         Name of the class.
     src_file, take : str
         The recording the clip was cut from, and which cut it is.
-    path : Path
-        The audio file, which may have another suffix than `filename`.
+    folder : Path
+        Where the audio file is.
+    file : str
+        Its name there, which may have another suffix than `filename`.
     """
 
     filename: str
@@ -54,7 +50,14 @@ class Clip:
     category: str
     src_file: str
     take: str
-    path: Path
+    # In two parts: a path of its own for each of a million clips takes 200 MB.
+    folder: Path
+    file: str
+
+    @property
+    def path(self) -> Path:
+        """The audio file."""
+        return self.folder / self.file
 
 
 def find_clips(root: Path) -> tuple[list[Clip], list[str]]:
@@ -80,21 +83,23 @@ def find_clips(root: Path) -> tuple[list[Clip], list[str]]:
     """
     table = find_csv(root)
     rows = _read_rows(table)
-    files = _index_files(_base_of(table)) or _index_files(root)
+    # Numbers are smaller than text, and of a large collection all of this is in memory.
+    rows = rows.astype({"fold": "int64", "target": "int64"})
+    files = AudioFiles(_base_of(table)) or AudioFiles(root)
     clips: list[Clip] = []
     problems: list[str] = []
-    seen: set[Path] = set()
+    seen: set[str] = set()
     for name, fold, target, category, src_file, take in rows.itertuples(index=False):
-        path = _locate(name, files) if is_plain(name) else None
+        place = files.locate(name) if is_plain(name) else None
         if not is_plain(name):
             problems.append(f"{name!r}: not a plain file name")
-        elif path is None:
+        elif place is None:
             problems.append(f"{name}: no such file")
-        elif path in seen:
+        elif place[1] in seen:
             problems.append(f"{name}: listed more than once")
         else:
-            seen.add(path)
-            clips.append(Clip(name, int(fold), int(target), category, src_file, take, path))
+            seen.add(place[1])
+            clips.append(Clip(name, fold, target, category, src_file, take, *place))
     if not clips:
         raise EarwitnessError(f"none of the {len(rows)} files that {table} names is below {root}")
     return clips, problems
@@ -194,48 +199,10 @@ def _check_one_name_per_class(table: Path, rows: pd.DataFrame) -> None:
 
 def _source_of(row: "pd.Series[str]") -> tuple[str, str]:
     """Tell recording and take of a row by its columns, else its name, else by itself."""
-    stem = _stem(row["filename"])
+    stem = stem_of(row["filename"])
     match = ESC_NAME.fullmatch(stem)
     from_name = (stem, "A")
     # Other people's names may look alike and mean something else: fold and target must agree.
     if match and all(int(match[key]) == int(row[key]) for key in ("fold", "target")):
         from_name = (match["src_file"], match["take"])
     return row.get("src_file", "") or from_name[0], row.get("take", "") or from_name[1]
-
-
-def _index_files(base: Path) -> dict[str, list[Path]]:
-    """Audio files below `base`, under their name and under their stem and a slash."""
-    files: dict[str, list[Path]] = defaultdict(list)
-    for path in _walk(base):
-        if path.suffix.lower() in SUFFIXES:
-            files[path.name].append(path)
-            files[path.stem + "/"].append(path)
-    return files
-
-
-def _walk(base: Path) -> Iterator[Path]:
-    """Files below `base`, through links to folders but never twice through one folder."""
-    entered: set[Path] = set()
-    for folder, subfolders, names in os.walk(base, followlinks=True):
-        # Hidden folders and those of macOS archives hold no clips, only their shadows.
-        subfolders[:] = sorted(n for n in subfolders if not n.startswith((".", "__")))
-        real = Path(folder).resolve()
-        if real in entered:
-            subfolders.clear()
-            continue
-        entered.add(real)
-        yield from (Path(folder, name) for name in sorted(names) if not name.startswith("._"))
-
-
-def _locate(name: str, files: dict[str, list[Path]]) -> Path | None:
-    """Find the file of a clip; of several copies, the one with the highest sample rate."""
-    copies = files.get(name) or files.get(_stem(name) + "/") or []
-    if len(copies) <= 1:
-        return copies[0] if copies else None
-    return min(copies, key=lambda path: (-file_rate(path), len(path.parts), path.as_posix()))
-
-
-def _stem(name: str) -> str:
-    """`name` without the suffix of an audio file; another dot is part of the name."""
-    path = Path(name)
-    return path.stem if path.suffix.lower() in SUFFIXES else name

