@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 
 from earwitness.audio.decode import load_clip
-from earwitness.backbones.aisfx_checkpoint import CHECKPOINT_MEMBER
+from earwitness.backbones.aisfx import CHECKPOINT_MEMBER
 from earwitness.backbones.base import Backbone
 from earwitness.backbones.obtain import convert
 from earwitness.backbones.registry import get_record
