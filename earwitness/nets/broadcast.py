@@ -214,18 +214,7 @@ class CollapseConv(nn.Module):
 
 
 def mean_row(x: Tensor) -> Tensor:
-    """Average over frequency.
-
-    Parameters
-    ----------
-    x : Tensor [shape=(F, B, T, C)]
-        A map.
-
-    Returns
-    -------
-    Tensor [shape=(B, T, C)]
-        Its mean row.
-    """
+    """Average a map (F, B, T, C) over frequency: (B, T, C)."""
     # As a product: torch's own sum first copies a bfloat16 map to float32.
     total = x.new_ones(1, len(x)) @ x.flatten(1)
     return (total / len(x)).view(x.shape[1:])

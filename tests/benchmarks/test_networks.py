@@ -2,7 +2,8 @@
 
 import pytest
 
-from benchmarks.networks import CASES, MODEL_A, Case, Figures, best, main, table
+from benchmarks.cases import CASES, MODEL_A, Case
+from benchmarks.networks import Figures, best, main, table
 from benchmarks.timing import Budget, repeat
 
 
