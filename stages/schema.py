@@ -29,6 +29,7 @@ from earwitness.schema.model import ModelParams
 from earwitness.schema.predict import PredictParams
 from earwitness.schema.prepare import PrepareParams
 from earwitness.schema.problems import describe, suggest
+from earwitness.schema.repro import ReproParams
 from earwitness.schema.runtime import RuntimeParams
 from earwitness.schema.splits import SplitParams
 from earwitness.schema.train import TrainParams
@@ -70,6 +71,7 @@ class Root:
     predict: PredictParams
     ensemble: EnsembleParams
     evaluate: EvaluateParams
+    repro: ReproParams
 
 
 def load(path: Path) -> Root:

@@ -100,6 +100,7 @@ VALID = {
     "predict": {"tta_shifts_seconds": [0.0, -0.1, 0.1], "batch_size": 16},
     "ensemble": {"l2": 0.01},
     "evaluate": {"ece_bins": 15},
+    "repro": {"threads": {"prepare": 0}, "memory_gb": {"default": 2.5}, "gpu": ["train"]},
 }
 
 REMOVED = object()
