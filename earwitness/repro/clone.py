@@ -56,9 +56,8 @@ def run_in_clone(shell: Shell, job: Job, task: Task, parents: Sequence[Outcome])
     write_entries(root, {**task.known, **ran})
     if task.parents:
         shell.dvc("pull", "--remote", job.remote, *task.parents)
-    changes = read_status(root, stage).get(stage, [])
-    if stage in task.known and all(list(change) == ["changed outs"] for change in changes):
-        # As the client has it: only that its outputs, which nobody needs here, are not here.
+    if stage in task.known and _differs_in_outputs_only(root, stage):
+        # As the client has it: only that its outputs are not here, where nobody needs them.
         return task.known[stage]
     shell.dvc("repro", "--single-item", stage)
     shell.dvc("push", "--remote", job.remote, stage)
@@ -69,8 +68,11 @@ def find_problem(root: Path, commit: str) -> str:
     """Say why a clone cannot take part in a job at a commit; empty if it can."""
     if not (root / ".git").exists():
         return f"{root} is not a clone of the repository: start the worker in one"
-    if (head := run_git(root, "rev-parse", "HEAD").strip()) != commit:
-        return f"the clone {root} is at commit {head[:10]}, not {commit[:10]}: check that out there"
+    if run_git(root, "rev-parse", "HEAD").strip() != commit:
+        return (
+            f"the clone {root} is at another commit: run `git fetch && git checkout --force "
+            f"{commit}` there"
+        )
     if changed := changed_files(root):
         return f"the clone {root} has uncommitted changes in {', '.join(changed)}: undo them"
     return ""
@@ -136,6 +138,11 @@ def receive(root: Path, remote: str, outcomes: Iterable[Outcome]) -> None:
     if new:
         write_entries(root, {**read_entries(root), **new})
         run_dvc(root, "pull", "--remote", remote, *new)
+
+
+def _differs_in_outputs_only(root: Path, stage: str) -> bool:
+    changes = read_status(root, stage).get(stage, [])
+    return all(list(change) == ["changed outs"] for change in changes)
 
 
 def _is_uncached(stage: Mapping[str, Any]) -> bool:

@@ -12,7 +12,7 @@ from earwitness.errors import EarwitnessError
 from earwitness.repro.clone import find_problem
 from earwitness.repro.job import Job
 
-WAIT_SECONDS = 60
+CONNECT_SECONDS, WORKER_SECONDS = 10, 60
 
 
 @contextmanager
@@ -57,14 +57,14 @@ def remote_client(address: str) -> Iterator[Any]:
         If nobody answers there, or no worker joins within a minute.
     """
     try:
-        client: Any = Client(address, timeout=10, set_as_default=False)
+        client: Any = Client(address, timeout=CONNECT_SECONDS)
     except (OSError, ValueError) as error:
         raise EarwitnessError(
             f"no Dask scheduler answers at {address}: start one with `dask scheduler` ({error})"
         ) from error
     with client:
         try:
-            client.wait_for_workers(1, timeout=WAIT_SECONDS)
+            client.wait_for_workers(1, timeout=WORKER_SECONDS)
         except TimeoutError as error:
             raise EarwitnessError(
                 f"the scheduler at {address} has no workers: start some with "

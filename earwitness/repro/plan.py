@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,12 +66,16 @@ def read_plan(root: Path, targets: Iterable[str] = ()) -> Plan:
     EarwitnessError
         If DVC refuses, as for a target that does not exist.
     """
-    # Forced, a dry run names every stage it comes by, changed or not.
-    order = RUNNING.findall(run_dvc(root, "repro", "--dry", "--force", *targets))
-    edges = EDGE.findall(run_dvc(root, "dag", "--dot"))
+    with ThreadPoolExecutor() as pool:  # each command is a process, half of whose time is loading
+        # Forced, a dry run names every stage it comes by, changed or not.
+        dry_run = pool.submit(run_dvc, root, "repro", "--dry", "--force", *targets)
+        graph = pool.submit(run_dvc, root, "dag", "--dot")
+        status = pool.submit(read_status, root)
+    order = RUNNING.findall(dry_run.result())
+    edges = EDGE.findall(graph.result())
     parents = {
         stage: tuple(before for before, after in edges if after == stage and before in order)
         for stage in order
     }
-    status = {stage: changes for stage, changes in read_status(root).items() if stage in parents}
-    return Plan(parents, status)
+    changes = {stage: what for stage, what in status.result().items() if stage in parents}
+    return Plan(parents, changes)

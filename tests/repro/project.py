@@ -1,6 +1,6 @@
 """A tiny pipeline in a git and DVC repository of its own, to try the running of stages on.
 
-    source -> part@1, part@2, part@3 -> join -> score (not cached)
+    source -> part@1, part@2 -> join -> score (not cached)
     other
 
 Every stage notes in a file outside of the repository when it begins and ends.
@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 from ruamel.yaml import YAML
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -59,7 +60,6 @@ PIPELINE = """
 stages:
   join:
     cmd: python work.py join 0 parts '>join.txt'
-    params: [word]
     deps: [parts]
     outs: [join.txt]
   other:
@@ -67,8 +67,8 @@ stages:
     deps: [work.py]
     outs: [out/other.txt]
   source:
-    cmd: python work.py source 0 '>source.txt'
-    deps: [work.py]
+    cmd: python work.py source 0 word.txt '>source.txt'
+    deps: [word.txt]
     outs: [source.txt]
   part:
     matrix:
@@ -85,13 +85,12 @@ stages:
 """
 
 PARAMS: dict[str, Any] = {
-    "word": "one",
-    "parts": [1, 2, 3],
+    "parts": [1, 2],
     "runtime": {"device": "auto", "precision": "auto", "threads": 1},
     "repro": {"threads": {"source": 0}, "memory_gb": {"default": 0.1}, "gpu": []},
 }
 
-STAGES = ["source", "part@1", "part@2", "part@3", "join", "other", "score"]
+STAGES = ["source", "part@1", "part@2", "join", "other", "score"]
 
 
 @dataclass(frozen=True)
@@ -161,11 +160,11 @@ class Project:
     def begun(self) -> list[str]:
         return [note["stage"] for note in self.trace() if note["what"] == "begin"]
 
-    def wait_for(self, stage: str, seconds: float = 60.0) -> dict[str, Any]:
-        """Wait until a stage has begun."""
+    def wait_for(self, stage: str, after: int = 0, seconds: float = 60.0) -> dict[str, Any]:
+        """Wait until a stage has begun, later than the first `after` notes of the trace."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            for note in self.trace():
+            for note in self.trace()[after:]:
                 if note["stage"] == stage:
                     return note
             time.sleep(0.05)
@@ -183,8 +182,9 @@ class Project:
         path.touch()
         return path
 
-    def lock(self) -> str:
-        return (self.root / "dvc.lock").read_text()
+    def write_params(self, **changes: Any) -> None:
+        with (self.root / "params.yaml").open("w") as stream:
+            YAML(typ="safe").dump({**PARAMS, **changes}, stream)
 
     def files(self) -> dict[str, str]:
         """Everything but git's and DVC's own, and logs."""
@@ -195,15 +195,15 @@ class Project:
         }
 
 
-def make_project(folder: Path, **params: Any) -> Project:
+def make_project(folder: Path) -> Project:
     """Write the tiny pipeline into a new repository below `folder`, and commit it."""
     project = Project(folder / "project", folder / "trace")
     project.root.mkdir(parents=True)
     (project.root / "work.py").write_text(WORK)
+    (project.root / "word.txt").write_text("one")
     (project.root / "dvc.yaml").write_text(PIPELINE)
     (project.root / ".gitignore").write_text("/logs/\n/parts/\n/out/\n/source.txt\n/join.txt\n")
-    with (project.root / "params.yaml").open("w") as stream:
-        YAML(typ="safe").dump({**PARAMS, **params}, stream)
+    project.write_params()
     project.run("git", "init", "--quiet")
     project.dvc("init", "--quiet")
     project.commit()
@@ -215,3 +215,13 @@ def copy_project(project: Project, folder: Path) -> Project:
     copy = Project(folder / project.root.name, folder / "trace")
     shutil.copytree(project.root, copy.root, symlinks=True)
     return copy
+
+
+def gone(pid: int, seconds: float = 10.0) -> bool:
+    """Wait until a process has ended."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+            return True
+        time.sleep(0.05)
+    return False
