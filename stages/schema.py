@@ -137,7 +137,12 @@ def _networks() -> list[str]:
 
 
 def _check(root: Root) -> list[str]:
-    return [*_check_folds(root.folds), *_check_members(root), *_check_blocks(root)]
+    return [
+        *_check_folds(root.folds),
+        *_check_members(root),
+        *_check_blocks(root),
+        *_check_stages(root.repro),
+    ]
 
 
 def _check_folds(folds: tuple[int, ...]) -> Iterator[str]:
@@ -198,6 +203,18 @@ def _check_unfreezing(root: Root, name: str, used: bool) -> Iterator[str]:
     if number is not None and number > blocks:
         key = "model" if own is None else f"finetune.{name}"
         yield f"{key}.unfreeze_last_n is {number}, but {name} has {blocks} blocks"
+
+
+def _check_stages(repro: ReproParams) -> Iterator[str]:
+    known = {path.stem for path in Path(__file__).parent.glob("[a-z]*.py")}
+    keys = {
+        "threads": repro.threads,
+        "memory_gb": set(repro.memory_gb) - {"default"},
+        "gpu": repro.gpu,
+    }
+    for key, names in keys.items():
+        for name in sorted(set(names) - known):
+            yield f"repro.{key}: no stage is called {name!r}{suggest(name, known)}"
 
 
 def _repeated(values: tuple[Any, ...]) -> list[Any]:

@@ -55,7 +55,7 @@ def run_in_clone(shell: Shell, job: Job, task: Task, parents: Sequence[Outcome])
     # Nothing else: an entry from an earlier job would name results that no longer count.
     write_entries(root, {**task.known, **ran})
     if task.parents:
-        shell.dvc("pull", "--remote", job.remote, *task.parents)
+        shell.dvc("pull", "--force", "--remote", job.remote, *task.parents)
     if stage in task.known and _differs_in_outputs_only(root, stage):
         # As the client has it: only that its outputs are not here, where nobody needs them.
         return task.known[stage]
@@ -137,7 +137,7 @@ def receive(root: Path, remote: str, outcomes: Iterable[Outcome]) -> None:
     new = {outcome.stage: outcome.entry for outcome in outcomes if outcome.entry}
     if new:
         write_entries(root, {**read_entries(root), **new})
-        run_dvc(root, "pull", "--remote", remote, *new)
+        run_dvc(root, "pull", "--force", "--remote", remote, *new)
 
 
 def _differs_in_outputs_only(root: Path, stage: str) -> bool:

@@ -48,6 +48,8 @@ def sort_entries(root: Path, before: Iterable[str], order: Iterable[str]) -> Non
         The order in which `dvc repro` would have added the others.
     """
     entries = read_entries(root)
+    if not entries:
+        return
     names = dict.fromkeys([*before, *order, *entries])
     write_entries(root, {name: entries[name] for name in names if name in entries})
 

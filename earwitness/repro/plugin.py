@@ -25,6 +25,8 @@ class JobPlugin(WorkerPlugin):
     ----------
     children : Children
         The commands that run on this worker.
+    gpus : list of str
+        The GPUs that no stage has taken, by the names CUDA has for them.
     """
 
     def __init__(self, job: Job) -> None:
@@ -35,20 +37,20 @@ class JobPlugin(WorkerPlugin):
     async def setup(self, worker: Worker) -> None:
         """Let the scheduler know what this worker has."""
         self.children = Children()
-        self._gpus = visible_gpus()
+        self.gpus = visible_gpus()
         threads = worker.state.nthreads
         limit = worker.memory_manager.memory_limit or MEMORY_LIMIT
         await worker.set_resources(
             cores=self._cores or threads,
             memory_gb=limit / 2**30,
-            gpus=len(self._gpus),
+            gpus=len(self.gpus),
             # Nobody else may write to a clone's dvc.lock while a stage runs there.
             stages=1 if self._in_clone else threads,
         )
 
     def transition(self, key: Any, start: str, finish: str, **_: Any) -> None:
         """End the stage of a task that was cancelled, as all are when their client goes."""
-        if start == "executing" and finish == "cancelled":
+        if start == "executing" and finish == "released":
             self.children.stop(str(key))
 
     async def teardown(self, worker: Worker) -> None:
@@ -58,11 +60,11 @@ class JobPlugin(WorkerPlugin):
     @contextmanager
     def taking_gpus(self, number: int) -> Iterator[dict[str, str]]:
         """Keep GPUs from other stages; yield the variables that show a stage those alone."""
-        taken = [self._gpus.pop() for _ in range(number)]
+        taken = [self.gpus.pop() for _ in range(number)]
         try:
             yield {"CUDA_VISIBLE_DEVICES": ",".join(sorted(taken))} if taken else {}
         finally:
-            self._gpus += taken
+            self.gpus += taken
 
 
 def as_resources(demand: Offer) -> dict[str, float]:

@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from ruamel.yaml import YAML
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
-WORK = '''
+WORK = """
 import json, os, pathlib, sys, time
 
 stage, seconds, *paths = sys.argv[1:]
@@ -54,7 +55,7 @@ for path in paths:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(json.dumps({"length": len(text)}) if target.suffix == ".json" else text)
 note("end")
-'''
+"""
 
 PIPELINE = """
 stages:
@@ -113,7 +114,11 @@ class Project:
             "PYTHONPATH": str(ROOT),
             "TRACE": str(self.trace_file),
             "DVC_NO_ANALYTICS": "1",
-            **{f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in who.items()},
+            **{
+                f"GIT_{role}_{key}": value
+                for role in ("AUTHOR", "COMMITTER")
+                for key, value in who.items()
+            },
         }
 
     def run(self, *command: str, status: int = 0) -> str:
@@ -160,15 +165,14 @@ class Project:
     def begun(self) -> list[str]:
         return [note["stage"] for note in self.trace() if note["what"] == "begin"]
 
-    def wait_for(self, stage: str, after: int = 0, seconds: float = 60.0) -> dict[str, Any]:
+    def wait_for(self, stage: str, after: int = 0) -> dict[str, Any]:
         """Wait until a stage has begun, later than the first `after` notes of the trace."""
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            for note in self.trace()[after:]:
-                if note["stage"] == stage:
-                    return note
-            time.sleep(0.05)
-        raise AssertionError(f"{stage} has not begun in {seconds} s")
+
+        def notes() -> list[dict[str, Any]]:
+            return [note for note in self.trace()[after:] if note["stage"] == stage]
+
+        wait_until(lambda: bool(notes()))
+        return notes()[0]
 
     def slow(self, stage: str) -> Path:
         """Let a stage take a minute."""
@@ -191,7 +195,8 @@ class Project:
         return {
             path.relative_to(self.root).as_posix(): path.read_text()
             for path in sorted(self.root.rglob("*"))
-            if path.is_file() and not {".git", ".dvc", "logs"} & set(path.relative_to(self.root).parts)
+            if path.is_file()
+            and not {".git", ".dvc", "logs"} & set(path.relative_to(self.root).parts)
         }
 
 
@@ -217,11 +222,22 @@ def copy_project(project: Project, folder: Path) -> Project:
     return copy
 
 
-def gone(pid: int, seconds: float = 10.0) -> bool:
-    """Wait until a process has ended."""
+def wait_until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
+    """Wait for something to be true; fail if it does not become so."""
     deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
-            return True
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {seconds:.0f} s in vain"
         time.sleep(0.05)
-    return False
+
+
+def gone(pid: int, seconds: float = 20.0) -> bool:
+    """Wait until a process has ended; say whether it has."""
+
+    def ended() -> bool:
+        try:
+            return bool(psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
+        except psutil.NoSuchProcess:
+            return True
+
+    wait_until(ended, seconds)
+    return True
