@@ -120,13 +120,15 @@ def _predict(options: argparse.Namespace) -> int:
 
 
 def _repro(options: argparse.Namespace) -> int:
-    from earwitness.repro.report import report
-    from earwitness.repro.run import reproduce
-
     if options.jobs is not None and options.jobs < 1:
         raise EarwitnessError(f"--jobs {options.jobs}: ask for at least one stage at a time")
     if options.remote and not options.scheduler:
-        raise EarwitnessError(f"--remote {options.remote}: only with --scheduler")
+        raise EarwitnessError(
+            f"--remote {options.remote} is for workers elsewhere: name their --scheduler too"
+        )
+    from earwitness.repro.report import report
+    from earwitness.repro.run import reproduce
+
     # Whoever ends this ends the stages as well.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     result = reproduce(

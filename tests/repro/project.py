@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 WORK = """
 import json, os, pathlib, sys, time
 
-stage, seconds, *paths = sys.argv[1:]
+stage, *paths = sys.argv[1:]
 
 
 def note(what):
@@ -38,8 +38,8 @@ def note(what):
 note("begin")
 print(f"{stage} at work")
 slow = pathlib.Path(os.environ["TRACE"]).with_name("slow-" + stage)
-deadline = time.time() + (60 if slow.exists() else float(seconds))
-while time.time() < deadline:
+end = time.time() + 60
+while slow.exists() and time.time() < end:
     time.sleep(0.05)
 if pathlib.Path(os.environ["TRACE"]).with_name("fail-" + stage).exists():
     sys.exit(f"{stage} cannot go on")
@@ -60,25 +60,25 @@ note("end")
 PIPELINE = """
 stages:
   join:
-    cmd: python work.py join 0 parts '>join.txt'
+    cmd: python work.py join parts '>join.txt'
     deps: [parts]
     outs: [join.txt]
   other:
-    cmd: python work.py other 0 '>out/other.txt'
+    cmd: python work.py other '>out/other.txt'
     deps: [work.py]
     outs: [out/other.txt]
   source:
-    cmd: python work.py source 0 word.txt '>source.txt'
+    cmd: python work.py source word.txt '>source.txt'
     deps: [word.txt]
     outs: [source.txt]
   part:
     matrix:
       i: ${parts}
-    cmd: python work.py part@${item.i} 0.5 source.txt '>parts/${item.i}.txt'
+    cmd: python work.py part@${item.i} source.txt '>parts/${item.i}.txt'
     deps: [source.txt]
     outs: ["parts/${item.i}.txt"]
   score:
-    cmd: python work.py score 0 join.txt '>score.json'
+    cmd: python work.py score join.txt '>score.json'
     deps: [join.txt]
     metrics:
       - score.json:
@@ -108,17 +108,17 @@ class Project:
             for name, value in os.environ.items()
             if not name.startswith(("DVC_", "GIT_", "DASK_")) and not name.endswith("_THREADS")
         }
-        who = {"NAME": "Test", "EMAIL": "test@example.org"}
+        who = {
+            f"GIT_{role}_{key}": value
+            for role in ("AUTHOR", "COMMITTER")
+            for key, value in (("NAME", "Test"), ("EMAIL", "test@example.org"))
+        }
         return kept | {
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
             "PYTHONPATH": str(ROOT),
             "TRACE": str(self.trace_file),
             "DVC_NO_ANALYTICS": "1",
-            **{
-                f"GIT_{role}_{key}": value
-                for role in ("AUTHOR", "COMMITTER")
-                for key, value in who.items()
-            },
+            **who,
         }
 
     def run(self, *command: str, status: int = 0) -> str:
@@ -175,7 +175,7 @@ class Project:
         return notes()[0]
 
     def slow(self, stage: str) -> Path:
-        """Let a stage take a minute."""
+        """Let a stage last until the file is removed."""
         path = self.trace_file.with_name(f"slow-{stage}")
         path.touch()
         return path
@@ -192,11 +192,11 @@ class Project:
 
     def files(self) -> dict[str, str]:
         """Everything but git's and DVC's own, and logs."""
+        paths = [path.relative_to(self.root) for path in sorted(self.root.rglob("*"))]
         return {
-            path.relative_to(self.root).as_posix(): path.read_text()
-            for path in sorted(self.root.rglob("*"))
-            if path.is_file()
-            and not {".git", ".dvc", "logs"} & set(path.relative_to(self.root).parts)
+            path.as_posix(): (self.root / path).read_text()
+            for path in paths
+            if (self.root / path).is_file() and not {".git", ".dvc", "logs"} & set(path.parts)
         }
 
 

@@ -26,5 +26,5 @@ def test_dvc_tells_stages_order_and_edges(by_dvc: Project) -> None:
         "part@2": ("source",),
         "join": ("part@1", "part@2"),
     }
-    assert list(plan.parents)[0] == "source"
+    assert next(iter(plan.parents)) == "source"
     assert plan.status == {}
