@@ -1,7 +1,7 @@
 # make help lists the targets. The first one to run makes .venv and installs requirements.lock.
 
 PYTHON ?= python3
-# Stages of `make repro` side by side; each takes up to 2 GiB.
+# Stages of `make repro` side by side, if the machine has the cores and the memory for them.
 JOBS ?= 2
 BIN := .venv/bin
 INSTALLED := .venv/.installed
@@ -60,13 +60,8 @@ repro: $(PAGE) ## the whole pipeline; DATA=/path/to/ESC-50 says where the data s
 	@[ -e data/raw/ESC-50 ] || rm -f data/fetched.json
 	@$(WITH_VENV) $(BIN)/python -m earwitness check
 	@# The same as `dvc repro`, which runs its stages one by one: those of a fold need one core
-	@# each and nothing of one another, so $(JOBS) of them run side by side once their parents are done.
-	@$(WITH_VENV) sh -ec '\
-		dvc repro splits features trunk; \
-		for stages in "train|finetune|clips|previews" predict; do \
-			dvc stage list --name-only | grep -E "^($$stages)(@|$$)" | xargs -P $(JOBS) -n 1 dvc repro --single-item; \
-		done; \
-		dvc repro'
+	@# each and nothing of one another.
+	@$(WITH_VENV) $(BIN)/python -m earwitness repro -j $(JOBS)
 	@$(BIN)/python -m stages.show
 
 bench: $(INSTALLED) ## clips a second of our networks and of the notebook's, as a table (minutes)

@@ -29,6 +29,7 @@ from earwitness.schema.model import ModelParams
 from earwitness.schema.predict import PredictParams
 from earwitness.schema.prepare import PrepareParams
 from earwitness.schema.problems import describe, suggest
+from earwitness.schema.repro import ReproParams
 from earwitness.schema.runtime import RuntimeParams
 from earwitness.schema.splits import SplitParams
 from earwitness.schema.train import TrainParams
@@ -72,6 +73,7 @@ class Root:
     ensemble: EnsembleParams
     evaluate: EvaluateParams
     tsne: TsneParams
+    repro: ReproParams
 
 
 def load(path: Path) -> Root:
@@ -142,6 +144,7 @@ def _check(root: Root) -> list[str]:
         *_check_hashes(root),
         *_check_members(root),
         *_check_blocks(root),
+        *_check_stages(root.repro),
     ]
 
 
@@ -224,6 +227,18 @@ def _check_unfreezing(root: Root, name: str, used: bool) -> Iterator[str]:
     if number is not None and number > blocks:
         key = "model" if own is None else f"finetune.{name}"
         yield f"{key}.unfreeze_last_n is {number}, but {name} has {blocks} blocks"
+
+
+def _check_stages(repro: ReproParams) -> Iterator[str]:
+    known = {path.stem for path in Path(__file__).parent.glob("[a-z]*.py")}
+    keys = {
+        "threads": repro.threads,
+        "memory_gb": set(repro.memory_gb) - {"default"},
+        "gpu": repro.gpu,
+    }
+    for key, names in keys.items():
+        for name in sorted(set(names) - known):
+            yield f"repro.{key}: no stage is called {name!r}{suggest(name, known)}"
 
 
 def _repeated(values: tuple[Any, ...]) -> list[Any]:

@@ -1,0 +1,59 @@
+from pathlib import Path
+
+import pytest
+
+from earwitness.__main__ import main
+from earwitness.errors import EarwitnessError
+from earwitness.repro import cluster
+from earwitness.repro.execute import Result
+from earwitness.repro.job import Outcome, StageFailed
+from earwitness.repro.report import report
+from earwitness.repro.run import reproduce
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["-j", "0"], "repro: --jobs 0: ask for at least one stage at a time"),
+        (
+            ["--remote", "store"],
+            "repro: --remote store is for workers elsewhere: name their --scheduler",
+        ),
+    ],
+)
+def test_mistakes_in_the_command(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
+    assert main(["repro", *arguments]) == 2
+    assert capsys.readouterr().err.startswith(message)
+
+
+def test_a_folder_without_dvc(tmp_path: Path) -> None:
+    with pytest.raises(EarwitnessError, match=r"`dvc \w+` failed in .*not inside of a DVC repo"):
+        reproduce(tmp_path)
+
+
+def test_a_scheduler_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster, "CONNECT_SECONDS", 0.5)
+    with (
+        pytest.raises(EarwitnessError, match="no Dask scheduler answers at tcp"),
+        cluster.remote_client("tcp://127.0.0.1:1"),
+    ):
+        pass
+
+
+def test_the_report(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert report(Result(), tmp_path) == 0
+    assert capsys.readouterr().out == "Stages: nothing to do\n"
+    outcomes = [Outcome("a", "ran", 1.0, ""), Outcome("b@1", "restored", 1.0, "")]
+    assert report(Result(outcomes), tmp_path) == 0
+    assert capsys.readouterr().out == "Stages: 1 ran, 1 restored\n"
+    log = "".join(f"line {number}\n" for number in range(100))
+    failed = Result(outcomes, [StageFailed("c@x", "`dvc repro` failed", log)], ["d", "e"], ["c@x"])
+    assert report(failed, tmp_path) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert "c@x failed: `dvc repro` failed" in lines
+    assert f"{tmp_path / 'logs' / 'c@x.log'} ends with" in lines
+    assert lines[-3:] == ["    line 99", "", "Not run for that reason: d, e"]
+    assert report(Result(outcomes, left=["f"]), tmp_path) == 1
+    assert "still finds changed: f" in capsys.readouterr().err
