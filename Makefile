@@ -3,6 +3,8 @@
 PYTHON ?= python3
 # Stages of `make repro` side by side, if the machine has the cores and the memory for them.
 JOBS ?= 2
+# Of `make repro`: default (params.yaml as it is), or an override in profiles/, as quick.
+PROFILE ?= default
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 # What `dvc plots show` puts its charts in.
@@ -35,7 +37,7 @@ $(PAGE): $(INSTALLED) earwitness/plots/offline.py
 	@$(BIN)/python -m earwitness.plots.offline $@
 
 demo: $(PAGE) ## the whole pipeline on the 100 clips in demo/ (minutes, in .demo/)
-	@$(BIN)/python demo/run.py
+	@$(BIN)/python -m demo.run
 
 test: $(PAGE) ## the tests, with coverage of the library
 	@$(WITH_VENV) $(BIN)/python -m pytest --cov=earwitness --cov-fail-under=85
@@ -61,8 +63,8 @@ repro: $(PAGE) ## the whole pipeline; DATA=/path/to/ESC-50 says where the data s
 	@$(WITH_VENV) $(BIN)/python -m earwitness check
 	@# The same as `dvc repro`, which runs its stages one by one: those of a fold need one core
 	@# each and nothing of one another.
-	@$(WITH_VENV) $(BIN)/python -m earwitness repro -j $(JOBS)
-	@$(BIN)/python -m stages.show
+	@$(WITH_VENV) $(BIN)/python -m profiles.run $(PROFILE) -j $(JOBS)
+	@$(BIN)/python -m stages.show $(if $(filter-out default,$(PROFILE)),.profiles/$(PROFILE))
 
 bench: $(INSTALLED) ## clips a second of our networks and of the notebook's, as a table (minutes)
 	@$(BIN)/python -m benchmarks.networks

@@ -1,0 +1,1 @@
+"""Overrides of params.yaml, and what runs them beside the default ones."""
