@@ -17,7 +17,7 @@ from earwitness.repro.run import reproduce
         (["-j", "0"], "repro: --jobs 0: ask for at least one stage at a time"),
         (
             ["--remote", "store"],
-            "repro: --remote store is for workers elsewhere: name their --scheduler",
+            "repro: --remote store is for workers elsewhere",
         ),
     ],
 )
