@@ -9,16 +9,17 @@ from earwitness.repro.job import Outcome
 
 
 class Progress:
-    """A bar with the stages that run now, and a line for each that has ended.
+    """A last line with the stages that run now, and one for each that has ended.
 
     Parameters
     ----------
     stages : int
-        How many there are. The bar is only drawn on a terminal.
+        How many there are. The last line is only kept on a terminal.
     """
 
     def __init__(self, stages: int) -> None:
-        self._bar = tqdm(total=stages, unit="stage", disable=None, dynamic_ncols=True)
+        shown = "{n_fmt}/{total_fmt} stages, {elapsed}{postfix}"
+        self._bar = tqdm(total=stages, bar_format=shown, disable=None, dynamic_ncols=True)
         self._lock = threading.Lock()
         self._running: dict[str, str] = {}
         self._ended = 0
@@ -47,7 +48,7 @@ class Progress:
         self._end(stage, "not run")
 
     def close(self) -> None:
-        """Remove the bar."""
+        """Leave the last line as it is."""
         self._bar.close()
 
     def _end(self, stage: str, what: str) -> None:

@@ -5,10 +5,10 @@ import pytest
 from earwitness.__main__ import main
 from earwitness.errors import EarwitnessError
 from earwitness.repro import cluster
+from earwitness.repro.commands import run_dvc
 from earwitness.repro.execute import Result
 from earwitness.repro.job import Outcome, StageFailed
 from earwitness.repro.report import report
-from earwitness.repro.run import reproduce
 
 
 @pytest.mark.parametrize(
@@ -17,7 +17,7 @@ from earwitness.repro.run import reproduce
         (["-j", "0"], "repro: --jobs 0: ask for at least one stage at a time"),
         (
             ["--remote", "store"],
-            "repro: --remote store is for workers elsewhere: name their --scheduler",
+            "repro: --remote store is for workers elsewhere",
         ),
     ],
 )
@@ -30,7 +30,7 @@ def test_mistakes_in_the_command(
 
 def test_a_folder_without_dvc(tmp_path: Path) -> None:
     with pytest.raises(EarwitnessError, match=r"`dvc \w+` failed in .*not inside of a DVC repo"):
-        reproduce(tmp_path)
+        run_dvc(tmp_path, "status")
 
 
 def test_a_scheduler_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:

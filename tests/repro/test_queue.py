@@ -1,6 +1,8 @@
 """DVC's own queue of experiments, as docs/parallel.md describes it."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -46,7 +48,12 @@ def test_a_sweep_of_three_values_runs_two_at_a_time(project: Project) -> None:
         change = f"model.unfreeze_last_n={number}"
         project.dvc("exp", "run", "--queue", "-S", change, "--copy-paths", "data/raw/set")
     assert len(project.trace()) == before
-    project.dvc("queue", "start", "-j", "2")
+    # Not project.dvc: the queue's workers would keep its pipe open until the last experiment.
+    start = [sys.executable, "-m", "dvc", "queue", "start", "-j", "2", "--quiet"]
+    subprocess.run(
+        start, cwd=project.root, env=project.variables, stdout=subprocess.DEVNULL, check=True
+    )
+    # Two begin, and wait for one another.
     wait_until(lambda: len(project.trace()) == before + 2)
     for file in slow:
         file.unlink()
