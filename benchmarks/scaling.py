@@ -127,7 +127,7 @@ def run_stage(workspace: Path, stage: Sequence[str]) -> Cost:
     )
 
 
-def measure(folder: Path, clips: int, seconds: float) -> dict[str, Cost]:
+def measure(folder: Path, clips: int, seconds: float, repeats: int) -> dict[str, Cost]:
     """Make a collection and run every stage on it.
 
     Parameters
@@ -138,6 +138,8 @@ def measure(folder: Path, clips: int, seconds: float) -> dict[str, Cost]:
         Size of the collection.
     seconds : float
         Length of a clip.
+    repeats : int
+        Runs of each stage, of which the one of median CPU time counts.
 
     Returns
     -------
@@ -151,7 +153,11 @@ def measure(folder: Path, clips: int, seconds: float) -> dict[str, Cost]:
     )
     writer.start()
     writer.join()
-    return {stage[0]: run_stage(folder, stage) for stage in STAGES}
+    costs = {}
+    for stage in STAGES:
+        runs = [run_stage(folder, stage) for _ in range(repeats)]
+        costs[stage[0]] = sorted(runs, key=lambda run: run.cpu)[repeats // 2]
+    return costs
 
 
 def compare(start: Cost, small: Cost, large: Cost, clips: tuple[int, int]) -> tuple[float, float]:
@@ -201,12 +207,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--clips", type=int, nargs=2, default=[2000, 20000], metavar="N")
     parser.add_argument("--seconds", type=float, default=1.0, help="length of a clip")
+    parser.add_argument(
+        "--repeat", type=int, default=3, help="runs of a stage on all but the largest collection"
+    )
     parser.add_argument("--folder", type=Path, help="where the collections go for the time")
     arguments = parser.parse_args()
     costs = {}
     for clips in (START, *sorted(arguments.clips)):
+        # Short runs vary more; the largest takes as long as all others together.
+        repeats = 1 if clips == max(arguments.clips) else arguments.repeat
         with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
-            costs[clips] = measure(Path(folder), clips, arguments.seconds)
+            costs[clips] = measure(Path(folder), clips, arguments.seconds, repeats)
     print("\n".join(table(costs)))
 
 

@@ -69,16 +69,20 @@ def make_splits(
     check_folds(known, folds)
     classes = list_classes(manifest)
     targets = class_indices(manifest, classes)
-    sources = _sources(manifest)
+    # By hash: numpy's isin compares every name with every other.
+    sources = pd.Series(_sources(manifest))
     test_fold = manifest["fold"].to_numpy()
     parts: dict[str, FoldRows] = {}
     for fold in folds:
         test = test_fold == fold
-        rest = np.flatnonzero(~test & ~np.isin(sources, sources[test]))
+        rest = np.flatnonzero(~test & ~sources.isin(sources[test]).to_numpy())
         _check_classes(targets[rest], classes, fold)
         rng = np.random.default_rng([seed, known.index(fold)])
-        chosen = _draw_recordings(targets[rest], sources[rest], validation_fraction, rng)
-        held_out = np.isin(sources[rest], chosen)
+        of_rest = sources.iloc[rest]
+        chosen = _draw_recordings(
+            targets[rest], of_rest.to_numpy(dtype=object), validation_fraction, rng
+        )
+        held_out = of_rest.isin(chosen).to_numpy()
         if not held_out.any():
             raise EarwitnessError(
                 f"splits.validation_fraction {validation_fraction:g} leaves fold {fold} without "
