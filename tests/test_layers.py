@@ -18,7 +18,7 @@ LAYERS = (
     {"splits", "fold", "features", "augment", "calibration"},
     {"nets", "backbones"},
     {"training", "inference"},
-    {"ensemble", "ensembling", "evaluation", "plots"},
+    {"ensemble", "ensembling", "evaluation", "plots", "guesses"},
     {"prediction"},
     {"__main__"},
 )

@@ -3,13 +3,16 @@
 import importlib
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pydantic import Field
+from safetensors import SafetensorError
 from torch import Tensor, nn
 
+from earwitness.audio.decode import RATES
 from earwitness.backbones.classifier import PretrainedClassifier
 from earwitness.backbones.weights import build_backbone
 from earwitness.errors import EarwitnessError
@@ -18,8 +21,21 @@ from earwitness.inference.checkpoint import read_checkpoint, typed
 from earwitness.labels import ClassEntry
 from earwitness.schema.features import FeatureParams
 from earwitness.schema.finetune import HeadParams
+from earwitness.schema.prepare import PrepareParams
 
 FloatArray = NDArray[np.float32]
+SampleRate = Annotated[int, Field(ge=RATES[0], le=RATES[1])]
+# What comes of a folder that is damaged, of another version or made up.
+UNREADABLE = (
+    SafetensorError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ValueError,
+    RuntimeError,
+    ModuleNotFoundError,
+    OSError,
+)
 
 
 class Member(ABC):
@@ -41,10 +57,16 @@ class Member(ABC):
 
     def __init__(self, config: dict[str, Any], model: nn.Module, device: torch.device) -> None:
         self.name: str = config["member"]
-        self.sample_rate: int = config["sample_rate"]
-        self.seconds: float = config["seconds"]
-        self.resampler: str = config["resampler"]
-        self.classes: list[ClassEntry] = config["classes"]
+        self.sample_rate: int = typed(SampleRate, config["sample_rate"])
+        prepared: PrepareParams = typed(
+            PrepareParams, {name: config[name] for name in ("seconds", "resampler")}
+        )
+        self.seconds = prepared.seconds
+        self.resampler: str = prepared.resampler
+        self.classes: list[ClassEntry] = [
+            {"target": int(entry["target"]), "category": str(entry["category"])}
+            for entry in config["classes"]
+        ]
         self.device = device
         self.model = model.to(device).eval()
 
@@ -134,12 +156,15 @@ def load_member(directory: Path, device: torch.device) -> Member:
     EarwitnessError
         If the folder does not hold a trained member, or one of another version.
     """
-    config, state = read_checkpoint(directory)
     kinds = {"network": NetworkMember, "backbone": PretrainedMember}
     try:
+        config, state = read_checkpoint(directory)
+        if not all(bool(tensor.isfinite().all()) for tensor in state.values()):
+            raise ValueError("weights that are NaN or infinite")
         return kinds[config["kind"]](config, state, device)
-    except (KeyError, ValueError, RuntimeError, ModuleNotFoundError) as error:
+    except UNREADABLE as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0]
         raise EarwitnessError(
-            f"{directory} holds a model that this version cannot read "
-            f"({str(error).splitlines()[0]}): train it again with `dvc repro`"
+            f"{directory} holds a model that this version cannot read ({reason}): train it again "
+            "with `dvc repro`"
         ) from error
