@@ -21,6 +21,7 @@ MAX_SAMPLES = 50_000_000  # over all channels: 200 MB decoded
 MAX_SECONDS = 1800
 RATES = (1_000, 384_000)
 MAX_CHANNELS = 32
+UNKNOWN_FRAMES = 2**63 - 1  # libsndfile's SF_COUNT_MAX: a FLAC that was written to a pipe
 MAX_PEAK = float(2**31)  # full scale of 32-bit integers stored as floats
 CANCELLATION = 1e-4  # -40 dB
 BLOCK_FRAMES = 1 << 20
@@ -84,7 +85,7 @@ def decode(path: Path, content: bytes | None = None) -> tuple[Waveform, int]:
         with sf.SoundFile(stream) as file:
             _check_header(name, file)
             # There may be fewer frames than the header promises, but more are never read.
-            waveform = file.read(dtype="float32", always_2d=True)
+            waveform = file.read(file.frames, dtype="float32", always_2d=True)
             sample_rate = int(file.samplerate)
     except (sf.LibsndfileError, RuntimeError) as error:
         reason = str(getattr(error, "error_string", error)).rstrip(". ")
@@ -234,6 +235,8 @@ def _check_header(name: str, file: Any) -> None:
         )
     if file.channels > MAX_CHANNELS:
         raise EarwitnessError(f"{name} has {file.channels} channels, more than {MAX_CHANNELS}")
+    if file.frames == UNKNOWN_FRAMES:
+        raise EarwitnessError(f"{name} does not say how long it is: convert it anew")
     limit = min(MAX_SAMPLES // file.channels, MAX_SECONDS * file.samplerate)
     if file.frames > limit:
         raise EarwitnessError(f"{name} is longer than {limit / file.samplerate:.0f} s: cut it")
