@@ -2,15 +2,15 @@
 
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import Field, TypeAdapter
+from pydantic import ConfigDict, Field, TypeAdapter
+from pydantic.dataclasses import dataclass
 from scipy.special import log_softmax, logsumexp
 
 from earwitness.audio.decode import load_clip
@@ -19,32 +19,34 @@ from earwitness.ensemble import combine
 from earwitness.errors import EarwitnessError
 from earwitness.guesses import Guess
 from earwitness.inference.member import Member, load_member
-from earwitness.inference.prediction import augmented_logits
+from earwitness.inference.prediction import augmented
 
 FloatArray = NDArray[np.float64]
 Decoded = tuple[Path, dict[int, NDArray[np.float32]]]
 OnBad = Literal["fail", "drop"]
 Number = Annotated[float, Field(allow_inf_nan=False)]
+T = TypeVar("T")
+NonEmpty = Annotated[T, Field(min_length=1)]
 BATCH = 16
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=ConfigDict(strict=True))
 class _FittedFold:
     """What is used of a fold in ensemble.json."""
 
     weights: dict[str, Number]
-    temperatures: dict[str, Number]
+    temperatures: dict[str, Annotated[Number, Field(gt=0)]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=ConfigDict(strict=True))
 class _Fitted:
     """What is used of ensemble.json; the members' names become folders' names."""
 
-    members: tuple[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], ...]
-    tta_shifts_seconds: tuple[Number, ...]
-    folds: dict[Annotated[str, Field(pattern=r"^\d{1,9}$")], _FittedFold]
+    members: NonEmpty[tuple[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], ...]]
+    tta_shifts_seconds: NonEmpty[tuple[Number, ...]]
+    folds: NonEmpty[dict[Annotated[str, Field(pattern=r"^[0-9]{1,9}$")], _FittedFold]]
 
 
 FITTED = TypeAdapter(_Fitted)
@@ -115,7 +117,7 @@ class Ensemble:
         by_fold = [
             combine(
                 {
-                    name: augmented_logits(member, waveforms[member.sample_rate], self.shifts)[1]
+                    name: augmented(member, waveforms[member.sample_rate], self.shifts).tta
                     for name, member in members.items()
                 },
                 fitted.weights,

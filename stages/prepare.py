@@ -19,7 +19,9 @@ MAX_WORKERS = 4
 def main(params: ParamsFile) -> None:
     """Write data/prepared/ and data/manifest.csv."""
     on_bad = params.get("data.on_bad", str)
-    rates = {BASE_RATE, params.get("features.sample_rate", int)}
+    features = params.get("features", dict)
+    rates = {BASE_RATE}
+    rates |= {features[name].sample_rate for name in params.get("model.networks", tuple)}
     rates |= {get_record(name).sample_rate for name in params.get("model.backbones", tuple)}
     # What is missing is told together with what cannot be decoded, once all files were read.
     clips, problems = find_clips(Path(params.get("data.root", str)))

@@ -23,7 +23,7 @@ from earwitness.schema.base import STRICT
 from earwitness.schema.data import DataParams
 from earwitness.schema.ensemble import EnsembleParams
 from earwitness.schema.evaluate import EvaluateParams
-from earwitness.schema.features import FeatureParams
+from earwitness.schema.features import AnyFeatures
 from earwitness.schema.finetune import FinetuneParams
 from earwitness.schema.model import ModelParams
 from earwitness.schema.predict import PredictParams
@@ -62,7 +62,7 @@ class Root:
     data: DataParams
     prepare: PrepareParams
     splits: SplitParams
-    features: FeatureParams
+    features: dict[str, AnyFeatures]
     weights: WeightsParams
     trunk: TrunkParams
     train: dict[str, TrainParams]
@@ -175,8 +175,12 @@ def _check_members(root: Root) -> Iterator[str]:
 
 def _check_blocks(root: Root) -> Iterator[str]:
     for network in root.model.networks:
-        if network not in root.train:
-            yield f"train.{network} is missing: model.networks lists {network!r}"
+        for section, blocks in (("train", root.train), ("features", root.features)):
+            if network not in blocks:
+                yield f"{section}.{network} is missing: model.networks lists {network!r}"
+    for name in root.features:
+        if _net_params(name) is None:
+            yield f"features.{name}: no network is called {name!r}{suggest(name, _networks())}"
     for name in dict.fromkeys((*root.model.backbones, *root.finetune)):
         used = name in root.model.backbones
         if name not in NAMES:

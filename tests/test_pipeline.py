@@ -208,7 +208,10 @@ def test_what_is_committed_names_no_folder_of_this_machine(repository: Repositor
 
 @pytest.mark.usefixtures("first_run")
 def test_prepare_and_features_write_the_same_bytes_again(repository: Repository) -> None:
-    stores = [*repository.root.glob("data/prepared/*.h5"), repository.root / "data" / "features.h5"]
+    stores = [
+        *repository.root.glob("data/prepared/*.h5"),
+        repository.root / "data" / "features" / "spec_cnn.h5",
+    ]
     assert len(stores) >= 2
     before = [hashlib.sha256(store.read_bytes()).hexdigest() for store in stores]
     locked = repository.lock()

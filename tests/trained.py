@@ -40,6 +40,8 @@ LOOP = LoopParams(
     select="ema",
 )
 FEATURES = FeatureParams(
+    kind="spectrogram",
+    channels=("log_mel", "pcen"),
     sample_rate=16000,
     n_fft=512,
     win_samples=400,
@@ -58,7 +60,7 @@ FEATURES = FeatureParams(
     dtype="float16",
 )
 PREPARED = PrepareParams(seconds=1.0, resampler="HQ")
-AUGMENT = SpecAugmentParams(0.5, 6.0, 1, 4, 1, 4, 0.5, 0.4, 0.5)
+AUGMENT = SpecAugmentParams(0.5, 6.0, 3.0, 1, 4, 1, 4, 0.5, "between_class", 0.4, 0.5, 1.0)
 CPU = Runtime(torch.device("cpu"), torch.float32)
 
 

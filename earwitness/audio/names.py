@@ -1,7 +1,6 @@
 """Names of audio files, as file systems and other people's CSVs have them."""
 
 import re
-from pathlib import Path
 
 SUFFIXES = frozenset(
     (".wav", ".ogg", ".oga", ".opus", ".flac", ".mp3", ".aif", ".aiff", ".aifc", ".au", ".caf")
@@ -18,5 +17,5 @@ def is_plain(name: str) -> bool:
 
 def stem_of(name: str) -> str:
     """`name` without the suffix of an audio file; another dot is part of the name."""
-    path = Path(name)
-    return path.stem if path.suffix.lower() in SUFFIXES else name
+    stem, _, suffix = name.rpartition(".")
+    return stem if stem and f".{suffix.lower()}" in SUFFIXES else name

@@ -22,16 +22,19 @@ HEADER_CHARACTERS = 1 << 16
 
 def has_columns(path: Path) -> bool:
     """Whether `path` is a CSV file with the columns of `REQUIRED`."""
-    if not path.is_file():
-        return False
+    return path.is_file() and set(REQUIRED) <= set(_header(path))
+
+
+def _header(path: Path) -> list[str]:
+    """Names of the columns; none if it is no text that can be read."""
     try:
         # Of a file without line breaks no more than a header's worth; one in another encoding
         # is still found, so that it can be refused by name.
         with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
             header = next(csv.reader(io.StringIO(file.read(HEADER_CHARACTERS))), [])
     except (csv.Error, OSError):
-        return False
-    return set(REQUIRED) <= {column.strip() for column in header}
+        return []
+    return [column.strip() for column in header]
 
 
 def read_table(table: Path) -> pd.DataFrame:
@@ -55,6 +58,10 @@ def read_table(table: Path) -> pd.DataFrame:
         numbers, or categories that are empty or not one to one with the targets, or control
         codes in what will be printed.
     """
+    header = _header(table)
+    twice = [column for column in (*REQUIRED, *OPTIONAL) if header.count(column) > 1]
+    if twice:
+        raise EarwitnessError(f"{table} has two columns {twice[0]}: take one out")
     rows = _read_text(table)
     _check_numbers(table, rows)
     _check_one_name_per_class(table, rows)
@@ -91,10 +98,10 @@ def _read_text(table: Path) -> pd.DataFrame:
     if rows.empty:
         raise EarwitnessError(f"{table} lists no clip")
     rows.columns = rows.columns.str.strip()
-    if rows.columns.has_duplicates:
-        raise EarwitnessError(f"{table} has two columns of the same name: take one out")
-    stripped: pd.DataFrame = rows.apply(lambda column: column.fillna("").str.strip())
-    return stripped
+    stripped = rows.apply(lambda column: column.fillna("").str.strip())
+    # Plain objects: pandas hands out strings of its own type slowly.
+    text: pd.DataFrame = stripped.astype(object)
+    return text
 
 
 def _check_numbers(table: Path, rows: pd.DataFrame) -> None:

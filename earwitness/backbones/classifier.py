@@ -159,14 +159,16 @@ class PretrainedClassifier(nn.Module):
         Tensor [shape=(B, classes)]
             Logits.
         """
-        last, own = self.backbone.run(boundary, self.boundary, len(self.backbone.blocks))
-        logits: Tensor = self.head(
-            torch.cat([levels, own], dim=1), self.backbone.frames(last).float()
-        )
+        logits: Tensor = self.head(*self._finish(boundary, levels))
         return logits
 
-    def classify(self, waveform: Tensor) -> Tensor:
-        """Classify waveforms.
+    def _finish(self, boundary: Tensor, levels: Tensor) -> tuple[Tensor, Tensor]:
+        """Run the trainable blocks; what the head reads."""
+        last, own = self.backbone.run(boundary, self.boundary, len(self.backbone.blocks))
+        return torch.cat([levels, own], dim=1), self.backbone.frames(last).float()
+
+    def classify(self, waveform: Tensor) -> tuple[Tensor, Tensor]:
+        """Classify waveforms and embed them, in one pass.
 
         Parameters
         ----------
@@ -175,10 +177,14 @@ class PretrainedClassifier(nn.Module):
 
         Returns
         -------
-        Tensor [shape=(B, classes)]
-            Logits.
+        logits : Tensor [shape=(B, classes)]
+            Of the clips.
+        embeddings : Tensor [shape=(B, 2 C)]
+            Pooled output of the last block, standardised as the classifier reads it. Unlike
+            the attended frames, it means something in a head that was never fine-tuned.
         """
         x = self.backbone.front_end(waveform)
-        boundary, levels = self.backbone.run(x, 0, self.boundary)
-        logits: Tensor = self(boundary, levels)
-        return logits
+        boundary, frozen = self.backbone.run(x, 0, self.boundary)
+        levels, frames = self._finish(boundary, frozen)
+        logits: Tensor = self.head(levels, frames)
+        return logits, self.head.standardise(levels)[:, -self.backbone.level_sizes()[-1] :]

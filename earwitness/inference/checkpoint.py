@@ -81,12 +81,12 @@ def read_checkpoint(directory: Path) -> tuple[dict[str, Any], dict[str, Tensor]]
     return config, state
 
 
-def typed(schema: type[Any], content: Any) -> Any:
+def typed(schema: Any, content: Any) -> Any:
     """Turn JSON content back into a parameter dataclass.
 
     Parameters
     ----------
-    schema : type
+    schema : type or union of types
         A dataclass of `earwitness.schema`.
     content : object
         What its fields became in JSON.

@@ -16,10 +16,10 @@ from earwitness.audio.decode import RATES
 from earwitness.backbones.classifier import PretrainedClassifier
 from earwitness.backbones.weights import build_backbone
 from earwitness.errors import EarwitnessError
-from earwitness.features.spectrogram import SpectrogramFrontEnd
+from earwitness.features.spectrogram import build_front_end
 from earwitness.inference.checkpoint import read_checkpoint, typed
 from earwitness.labels import ClassEntry
-from earwitness.schema.features import FeatureParams
+from earwitness.schema.features import AnyFeatures
 from earwitness.schema.finetune import HeadParams
 from earwitness.schema.prepare import PrepareParams
 
@@ -70,8 +70,38 @@ class Member(ABC):
         self.device = device
         self.model = model.to(device).eval()
 
+    @property
+    def parameters(self) -> int:
+        """Number of weights, frozen ones among them."""
+        return sum(parameter.numel() for parameter in self.model.parameters())
+
+    @property
     @abstractmethod
-    def _forward(self, waveforms: FloatArray) -> Tensor: ...
+    def embedding_size(self) -> int:
+        """Width of an embedding."""
+
+    @abstractmethod
+    def _forward(self, waveforms: FloatArray) -> tuple[Tensor, Tensor]: ...
+
+    def classify(self, waveforms: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Classify clips and embed them, in one pass and in float32.
+
+        Parameters
+        ----------
+        waveforms : np.ndarray [shape=(B, samples)]
+            At `sample_rate`.
+
+        Returns
+        -------
+        logits : np.ndarray [shape=(B, classes)]
+            In the order of `classes`.
+        embeddings : np.ndarray [shape=(B, embedding_size)]
+            What the model's last linear layer reads; of a pretrained model, which reads all
+            pooled levels, the standardised ones of its last block.
+        """
+        with torch.inference_mode():
+            logits, embeddings = self._forward(waveforms)
+        return logits.cpu().numpy(), embeddings.float().cpu().numpy()
 
     def logits(self, waveforms: FloatArray) -> FloatArray:
         """Classify clips, in float32.
@@ -86,33 +116,41 @@ class Member(ABC):
         np.ndarray [shape=(B, classes)]
             Logits.
         """
-        with torch.inference_mode():
-            return self._forward(waveforms).cpu().numpy()
+        return self.classify(waveforms)[0]
 
 
 class NetworkMember(Member):
-    """A network trained from scratch on spectrograms."""
+    """A network trained from scratch."""
+
+    model: Any  # a network of earwitness/nets/: ``embed`` and the linear ``classifier`` on it
 
     def __init__(
         self, config: dict[str, Any], state: dict[str, Tensor], device: torch.device
     ) -> None:
-        features: FeatureParams = typed(FeatureParams, config["features"])
-        self.front_end = SpectrogramFrontEnd(features)
+        self.front_end = build_front_end(typed(AnyFeatures, config["features"]))
+        channels, mels, _ = self.front_end.shape(round(config["seconds"] * config["sample_rate"]))
         name = config["network"]
         schema = importlib.import_module(f"earwitness.schema.nets.{name}").NetParams
         model: nn.Module = importlib.import_module(f"earwitness.nets.{name}").build(
             typed(schema, config["net"]),
-            channels=2,
-            mels=features.n_mels,
+            channels=channels,
+            mels=mels,
             classes=len(config["classes"]),
         )
         model.load_state_dict(state)
         super().__init__(config, model, device)
 
-    def _forward(self, waveforms: FloatArray) -> Tensor:
+    @property
+    def embedding_size(self) -> int:
+        """Width of an embedding."""
+        width: int = self.model.classifier.in_features
+        return width
+
+    def _forward(self, waveforms: FloatArray) -> tuple[Tensor, Tensor]:
         features = np.stack([self.front_end(waveform) for waveform in waveforms])
-        logits: Tensor = self.model(torch.from_numpy(features).to(self.device))
-        return logits
+        embeddings = self.model.embed(torch.from_numpy(features).to(self.device))
+        # In evaluation, nothing but dropout, which then does nothing, lies between the two.
+        return self.model.classifier(embeddings), embeddings
 
 
 class PretrainedMember(Member):
@@ -132,7 +170,12 @@ class PretrainedMember(Member):
         model.load_state_dict(state)
         super().__init__(config, model, device)
 
-    def _forward(self, waveforms: FloatArray) -> Tensor:
+    @property
+    def embedding_size(self) -> int:
+        """Width of an embedding."""
+        return self.model.backbone.level_sizes()[-1]
+
+    def _forward(self, waveforms: FloatArray) -> tuple[Tensor, Tensor]:
         return self.model.classify(torch.from_numpy(waveforms).to(self.device))
 
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,22 @@ from earwitness.schema.predict import PredictParams
 from earwitness.store.arrays import ArrayReader, ArrayWriter
 
 
+class Augmented(NamedTuple):
+    """What a member says of clips.
+
+    Attributes
+    ----------
+    plain, tta : np.ndarray [shape=(B, classes)]
+        Logits of the clips, and the mean of the logits over the shifts.
+    embeddings : np.ndarray [shape=(B, D)]
+        Of the clips as they are.
+    """
+
+    plain: NDArray[np.float32]
+    tta: NDArray[np.float32]
+    embeddings: NDArray[np.float32]
+
+
 def predict_fold(
     member: Member,
     clips: ArrayReader,
@@ -20,7 +37,7 @@ def predict_fold(
     params: PredictParams,
     out: Path,
 ) -> None:
-    """Write a member's logits, plain and with test-time augmentation.
+    """Write a member's logits, plain and with test-time augmentation, and its embeddings.
 
     Parameters
     ----------
@@ -33,7 +50,9 @@ def predict_fold(
     params : PredictParams
         Shifts and batch size.
     out : Path
-        Store to write: for each part ``<part>_rows``, ``<part>_plain``, ``<part>_tta``.
+        Store to write: for each part ``<part>_rows``, ``<part>_plain``, ``<part>_tta``,
+        and ``<part>_embeddings`` of the clips as they are; as attributes the shifts and the
+        member's number of weights.
     """
     classes = len(member.classes)
     layout: dict[str, tuple[tuple[int, ...], str]] = {}
@@ -41,26 +60,29 @@ def predict_fold(
         layout[f"{part}_rows"] = ((len(rows),), "int64")
         layout[f"{part}_plain"] = ((len(rows), classes), "float32")
         layout[f"{part}_tta"] = ((len(rows), classes), "float32")
+        layout[f"{part}_embeddings"] = ((len(rows), member.embedding_size), "float32")
     batches = [
         (part, rows, slice(start, start + params.batch_size))
         for part, rows in parts.items()
         for start in range(0, len(rows), params.batch_size)
     ]
     # The ensemble is fitted on these shifts' mean, so whoever applies it must use them too.
-    attrs = {"tta_shifts_seconds": json.dumps(params.tta_shifts_seconds)}
+    attrs: dict[str, str | int] = {
+        "tta_shifts_seconds": json.dumps(params.tta_shifts_seconds),
+        "parameters": member.parameters,
+    }
     with ArrayWriter(out, layout, attrs) as writer:
         for part, rows, batch in tqdm(batches, desc=member.name, unit="batch", disable=None):
             waveforms = clips.read("clips", rows[batch])
-            plain, tta = augmented_logits(member, waveforms, params.tta_shifts_seconds)
-            stop = min(batch.stop, len(rows))
-            writer.write(f"{part}_rows", slice(batch.start, stop), rows[batch])
-            writer.write(f"{part}_plain", slice(batch.start, stop), plain)
-            writer.write(f"{part}_tta", slice(batch.start, stop), tta)
+            said = augmented(member, waveforms, params.tta_shifts_seconds)
+            place = slice(batch.start, min(batch.stop, len(rows)))
+            writer.write(f"{part}_rows", place, rows[batch])
+            writer.write(f"{part}_plain", place, said.plain)
+            writer.write(f"{part}_tta", place, said.tta)
+            writer.write(f"{part}_embeddings", place, said.embeddings)
 
 
-def augmented_logits(
-    member: Member, waveforms: NDArray[np.float32], shifts: Sequence[float]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def augmented(member: Member, waveforms: NDArray[np.float32], shifts: Sequence[float]) -> Augmented:
     """Classify clips, and their time-shifted copies.
 
     Parameters
@@ -74,12 +96,16 @@ def augmented_logits(
 
     Returns
     -------
-    plain, tta : np.ndarray [shape=(B, classes)]
-        Logits of the clips, and the mean of the logits over the shifts.
+    Augmented
+        Of these clips.
     """
-    by_shift = {shift: member.logits(shift_clips(waveforms, shift, member)) for shift in shifts}
-    plain = by_shift[0.0] if 0.0 in by_shift else member.logits(waveforms)
-    return plain, np.mean(list(by_shift.values()), axis=0, dtype=np.float32)
+    plain, embeddings = member.classify(waveforms)
+    by_shift = {
+        shift: member.logits(shift_clips(waveforms, shift, member)) if shift else plain
+        for shift in shifts
+    }
+    tta: NDArray[np.float32] = np.mean(list(by_shift.values()), axis=0, dtype=np.float32)
+    return Augmented(plain, tta, embeddings)
 
 
 def shift_clips(

@@ -62,7 +62,7 @@ def test_the_seed_fixes_the_weights(network: torch.nn.Module, request: Any) -> N
 def test_it_embeds_what_the_classifier_reads(network: torch.nn.Module) -> None:
     with torch.inference_mode():
         embedded = network.eval().embed(batch())
-        assert embedded.shape[0] == 3
+        assert embedded.shape == (3, network.classifier.in_features)
         torch.testing.assert_close(network.classifier(embedded), network(batch()))
 
 

@@ -61,7 +61,7 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     splits = {"folds": {"1": {k: v.tolist() for k, v in fold.items()}}, "classes": classes}
     Path("data/splits.json").write_text(json.dumps(splits))
     features = rng.normal(size=(CLIPS, 2, 64, 26)).astype(np.float16)
-    write_store(Path("data/features.h5"), {"features": features})
+    write_store(Path("data/features/spec_cnn.h5"), {"features": features})
     backbone = lively_backbone()
     Path("models/pretrained").mkdir(parents=True)
     from safetensors.torch import save_file
@@ -113,7 +113,7 @@ def relabel(first: int, last: int) -> None:
 def test_only_training_clips_shape_the_weights(first: int, last: int, same: bool) -> None:
     """Noise for test clips, or for validation clips, changes no bit; for training clips, all."""
     before = trained_weights()
-    spoil(Path("data/features.h5"), first, last, axis=0)
+    spoil(Path("data/features/spec_cnn.h5"), first, last, axis=0)
     spoil(Path("data/trunk/yamnet.h5"), first, last, axis=1)
     relabel(first, last)
     after = trained_weights()

@@ -24,7 +24,9 @@ class NetParams:
         Before the classifier.
     """
 
-    widths: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)]
-    blocks: Annotated[int, Field(ge=1)]
+    widths: Annotated[
+        tuple[Annotated[int, Field(ge=1, le=4096)], ...], Field(min_length=1, max_length=8)
+    ]
+    blocks: Annotated[int, Field(ge=1, le=64)]
     se_reduction: Annotated[int, Field(ge=1)]
     dropout: Annotated[float, Field(ge=0, lt=1)]
