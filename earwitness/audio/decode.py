@@ -43,8 +43,7 @@ def read_file(path: Path) -> bytes:
         # Looked at before it is opened: a pipe would wait for ever, a device never end.
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
-            folder = stat.S_ISDIR(status.st_mode)
-            kind = "Is a directory" if folder else "Is a pipe or device, not a file"
+            kind = "Is a directory" if path.is_dir() else "Is a pipe or device, not a file"
             raise EarwitnessError(f"{name} cannot be read: {kind}")
         if status.st_size > MAX_FILE_BYTES:
             raise EarwitnessError(
@@ -80,7 +79,7 @@ def decode(path: Path, content: bytes | None = None) -> tuple[Waveform, int]:
         or is beyond a limit on its rate, channels or length.
     """
     name = printable(path)
-    stream = io.BytesIO(read_file(path) if content is None else content)
+    stream = _Content(read_file(path) if content is None else content)
     try:
         with sf.SoundFile(stream) as file:
             _check_header(name, file)
@@ -97,6 +96,16 @@ def decode(path: Path, content: bytes | None = None) -> tuple[Waveform, int]:
     if max(waveform.max(), -waveform.min()) > MAX_PEAK:
         raise EarwitnessError(f"{name} holds samples far beyond full scale (over 2**31)")
     return waveform, sample_rate
+
+
+class _Content(io.BytesIO):
+    """The bytes of a file; of damaged ones libsndfile wants to see what is before the first."""
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        try:
+            return super().seek(offset, whence)
+        except (ValueError, OverflowError):
+            return self.tell()
 
 
 def to_mono(waveform: Waveform) -> Waveform:
@@ -219,9 +228,8 @@ def load_clip(path: Path, sample_rate: int, seconds: float, quality: str) -> Wav
 
 
 def file_rate(path: Path) -> int:
-    """Sample rate in Hz that a file's header states, 0 if it is not readable audio."""
+    """Sample rate in Hz that a file's header states, 0 if it is no file or no audio."""
     try:
-        # A pipe would wait for ever.
         return int(sf.info(path).samplerate) if path.is_file() else 0
     except (sf.LibsndfileError, OSError, RuntimeError):
         return 0

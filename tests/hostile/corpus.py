@@ -207,6 +207,7 @@ REFUSED = (
     Kind("cut.ogg", cut(0.5, "OGG"), NOT_AUDIO),
     Kind("cut.opus", cut(0.5, "OGG", "OPUS"), NOT_AUDIO),
     Kind("cut.caf", cut(0.5, "CAF"), NOT_AUDIO),
+    Kind("no-samples.aiff", patched(38, b"NONE", "AIFF"), NOT_AUDIO),
     # Samples that are no samples
     Kind("nan.wav", floats([0.0, np.nan]), "NaN or infinite"),
     Kind("all-nan.wav", floats(np.full(4000, np.nan)), "NaN or infinite"),

@@ -94,6 +94,7 @@ def check(path: Path, folder: Path, front_end: SpectrogramFrontEnd) -> bool:
 
 # Cases that hang are ended by faulthandler, which C code cannot hold up.
 @pytest.mark.timeout(0)
+@pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
 def test_damaged_files_are_used_or_refused(tmp_path: Path) -> None:
     front_end = SpectrogramFrontEnd(FEATURES)
     outcomes = {True: 0, False: 0}
