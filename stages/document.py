@@ -15,6 +15,7 @@ from earwitness.schema.problems import dotted
 
 MAX_BYTES = 100_000
 MAX_VALUES = 100_000
+MAX_DEPTH = 50
 
 
 def read_document(path: Path) -> dict[str, Any]:
@@ -103,8 +104,12 @@ def _check_events(path: Path, events: Iterable[Any]) -> None:
                 )
             values += anchored[event.anchor]
         elif isinstance(event, CollectionStartEvent):
+            anchored.pop(event.anchor, None)  # within itself, it is not what had its name before
             opened.append((event.anchor, values))
             values += 1
+            # The time to read a document grows with the square of its depth.
+            if len(opened) > MAX_DEPTH:
+                raise EarwitnessError(f"{line}: more than {MAX_DEPTH} levels inside one another")
         elif isinstance(event, CollectionEndEvent):
             anchor, before = opened.pop()
             anchored[anchor] = values - before

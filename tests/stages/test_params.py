@@ -247,11 +247,14 @@ def bomb(level: str, levels: int = 40) -> str:
         ("seed: 2020-01-01", "seed must be a plain value, not a date"),
         ("seed: 42\n3: 4", "the top level has the key 3, which is not text"),
         ("seed: &x [*x]", r"line \d+: the alias \*x refers to itself"),
+        ("a: &x 1\nseed: &x [*x]", r"line \d+: the alias \*x refers to itself"),
         ("seed: *x", r"line \d+: the alias \*x refers to itself or to nothing"),
         (bomb("[*a{0}, *a{0}]"), r"line \d+: this is more than 100000 values"),
         (bomb("{{<<: [*a{0}, *a{0}]}}"), r"line \d+: this is more than 100000 values"),
         ("seed: 42 #" + "x" * 100_000, "larger than 100 kB"),
-        ("seed: " + "[" * 2000, "not valid YAML"),
+        ("seed: " + "[" * 50_000, r"line \d+: more than 50 levels"),
+        ("seed: " + "{a: " * 20_000, r"line \d+: more than 50 levels"),
+        ("seed: " + "- " * 20_000, r"line \d+: not valid YAML"),
     ],
 )
 def test_yaml_that_parameters_must_not_have(tmp_path: Path, line: str, message: str) -> None:
