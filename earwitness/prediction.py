@@ -38,6 +38,7 @@ class _FittedFold:
 
     weights: dict[str, Number]
     temperatures: dict[str, Annotated[Number, Field(gt=0)]]
+    tta_shifts_seconds: NonEmpty[tuple[Number, ...]]
 
 
 @dataclass(frozen=True, config=ConfigDict(strict=True))
@@ -45,7 +46,6 @@ class _Fitted:
     """What is used of ensemble.json; the members' names become folders' names."""
 
     members: NonEmpty[tuple[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], ...]]
-    tta_shifts_seconds: NonEmpty[tuple[Number, ...]]
     folds: NonEmpty[dict[Annotated[str, Field(pattern=r"^[0-9]{1,9}$")], _FittedFold]]
 
 
@@ -81,7 +81,6 @@ class Ensemble:
             raise EarwitnessError(f"{path} has no fold {fold}: there are {', '.join(fitted.folds)}")
         chosen = fitted.folds if fold is None else {str(fold): fitted.folds[str(fold)]}
         self.folds = list(chosen.values())
-        self.shifts = fitted.tta_shifts_seconds
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.members: list[dict[str, Member]] = [
             {
@@ -117,7 +116,9 @@ class Ensemble:
         by_fold = [
             combine(
                 {
-                    name: augmented(member, waveforms[member.sample_rate], self.shifts).tta
+                    name: augmented(
+                        member, waveforms[member.sample_rate], fitted.tta_shifts_seconds
+                    ).shifted.mean(axis=1)
                     for name, member in members.items()
                 },
                 fitted.weights,

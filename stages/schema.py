@@ -16,7 +16,7 @@ from typing import Annotated, Any
 from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from earwitness.backbones.registry import NAMES, get_record
+from earwitness.backbones.registry import NAMES, get_record, looks_like_bundle
 from earwitness.errors import EarwitnessError
 from earwitness.schema import nets
 from earwitness.schema.base import STRICT
@@ -33,6 +33,7 @@ from earwitness.schema.runtime import RuntimeParams
 from earwitness.schema.splits import SplitParams
 from earwitness.schema.train import TrainParams
 from earwitness.schema.trunk import TrunkParams
+from earwitness.schema.tsne import TsneParams
 from earwitness.schema.weights import WeightsParams
 from stages.document import join, read_document
 
@@ -70,6 +71,7 @@ class Root:
     predict: PredictParams
     ensemble: EnsembleParams
     evaluate: EvaluateParams
+    tsne: TsneParams
 
 
 def load(path: Path) -> Root:
@@ -135,7 +137,12 @@ def _networks() -> list[str]:
 
 
 def _check(root: Root) -> list[str]:
-    return [*_check_folds(root.folds), *_check_members(root), *_check_blocks(root)]
+    return [
+        *_check_folds(root.folds),
+        *_check_hashes(root),
+        *_check_members(root),
+        *_check_blocks(root),
+    ]
 
 
 def _check_folds(folds: tuple[int, ...]) -> Iterator[str]:
@@ -143,6 +150,12 @@ def _check_folds(folds: tuple[int, ...]) -> Iterator[str]:
         yield "folds needs at least one fold"
     for fold in _repeated(folds):
         yield f"folds lists {fold} twice"
+
+
+def _check_hashes(root: Root) -> Iterator[str]:
+    for name in root.weights.sha256:
+        if name not in NAMES:
+            yield f"weights.sha256.{name}: {_unknown_backbone(name)}"
 
 
 def _check_members(root: Root) -> Iterator[str]:
@@ -185,11 +198,22 @@ def _check_blocks(root: Root) -> Iterator[str]:
         used = name in root.model.backbones
         if name not in NAMES:
             key = "model.backbones" if used else f"finetune.{name}"
-            yield f"{key}: no backbone is called {name!r}{suggest(name, NAMES)}"
+            yield f"{key}: {_unknown_backbone(name)}"
         elif name not in root.finetune:
             yield f"finetune.{name} is missing: model.backbones lists {name!r}"
         else:
             yield from _check_unfreezing(root, name, used)
+
+
+def _unknown_backbone(name: str) -> str:
+    low = name.lower()
+    if low in NAMES:
+        return f"write {low!r} for {name!r}, because DVC names stages and files after it"
+    message = f"no backbone is called {name!r}{suggest(name, NAMES)}"
+    if looks_like_bundle(name):
+        adopt = f"python -m earwitness.backbones.adopt {low}"
+        return f"{message} (if torchaudio has a speech model of that name, `{adopt}` adds it)"
+    return message
 
 
 def _check_unfreezing(root: Root, name: str, used: bool) -> Iterator[str]:

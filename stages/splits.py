@@ -12,7 +12,8 @@ from stages.params import ParamsFile
 
 def main(params: ParamsFile) -> None:
     """Write data/splits.json."""
-    manifest = read_manifest(Path("data/manifest.csv"))
+    columns = ["fold", "target", "category", "src_file"]
+    manifest = read_manifest(Path("data/manifest.csv"), columns)
     # Every fold of the data is split, whichever are configured: `-S 'folds=[1]'` then leaves
     # the splits, and with them the trained models of fold 1, as they were.
     present = sorted({int(fold) for fold in manifest["fold"]})

@@ -9,6 +9,7 @@ from earwitness.schema.prepare import PrepareParams
 from earwitness.schema.runtime import RuntimeParams
 from earwitness.schema.train import TrainParams
 from earwitness.store.arrays import ArrayReader
+from earwitness.store.items import open_items
 from earwitness.training.runtime import choose_runtime, describe_runtime
 from earwitness.training.scratch import train_network
 from earwitness.training.state import TrainingState, fingerprint
@@ -21,12 +22,15 @@ def main(params: ParamsFile, network: str, fold: str) -> None:
     features = params.get(f"features.{network}", FeatureParams | WaveformParams)
     seed = params.get("seed", int)
     prepared = params.get("prepare", PrepareParams)
-    runtime = choose_runtime(params.get("runtime", RuntimeParams))
+    resources = params.get("runtime", RuntimeParams)
+    runtime = choose_runtime(resources)
     data = [Path("data/splits.json"), Path("data/manifest.csv")]
     part = read_fold(data[0], data[1], int(fold))
     data.append(Path(f"data/features/{network}.h5"))
-    with ArrayReader(data[2]) as store:
-        arrays = tuple(store.read("features", rows) for rows in (part.train, part.validation))
+    wanted = [("features", rows) for rows in (part.train, part.validation)]
+    train_features, validation_features = open_items(
+        ArrayReader(data[2]), wanted, resources.memory_gb
+    )
     settings = [
         asdict(train),
         asdict(features),
@@ -38,7 +42,7 @@ def main(params: ParamsFile, network: str, fold: str) -> None:
     code = sorted(Path("earwitness").rglob("*.py"))
     train_network(
         network,
-        arrays,
+        (train_features, validation_features),
         (part.targets[part.train], part.targets[part.validation]),
         part.classes,
         train,

@@ -6,14 +6,11 @@ release; a person's own data is a folder and a CSV. What they share is a CSV wit
 of `earwitness.audio.table` and files with the names it lists, somewhere below one folder.
 """
 
-import os
-from collections import defaultdict
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from earwitness.audio.decode import file_rate
-from earwitness.audio.names import SUFFIXES, is_plain, stem_of
+from earwitness.audio.files import AudioFiles
+from earwitness.audio.names import is_plain
 from earwitness.audio.problems import printable
 from earwitness.audio.table import REQUIRED, has_columns, read_table
 from earwitness.errors import EarwitnessError
@@ -21,7 +18,7 @@ from earwitness.errors import EarwitnessError
 USUAL_CSVS = (Path("meta/esc50.csv"), Path("esc50.csv"))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Clip:
     """One line of the data set's CSV.
 
@@ -35,8 +32,10 @@ class Clip:
         Name of the class.
     src_file, take : str
         The recording the clip was cut from, and which cut it is.
-    path : Path
-        The audio file, which may have another suffix than `filename`.
+    folder : Path
+        Where the audio file is.
+    file : str
+        Its name there, which may have another suffix than `filename`.
     """
 
     filename: str
@@ -45,7 +44,14 @@ class Clip:
     category: str
     src_file: str
     take: str
-    path: Path
+    # In two parts: a path of its own for each of a million clips takes 200 MB.
+    folder: Path
+    file: str
+
+    @property
+    def path(self) -> Path:
+        """The audio file."""
+        return self.folder / self.file
 
 
 def find_clips(root: Path) -> tuple[list[Clip], list[str]]:
@@ -71,21 +77,23 @@ def find_clips(root: Path) -> tuple[list[Clip], list[str]]:
     """
     table = find_csv(root)
     rows = read_table(table)
-    files = _index_files(_base_of(table)) or _index_files(root)
+    # Numbers are smaller than text, and of a large collection all of this is in memory.
+    rows = rows.astype({"fold": "int64", "target": "int64"})
+    files = AudioFiles(_base_of(table)) or AudioFiles(root)
     clips: list[Clip] = []
     problems: list[str] = []
-    seen: set[Path] = set()
+    seen: set[str] = set()
     for name, fold, target, category, src_file, take in rows.itertuples(index=False):
-        path = _locate(name, files) if is_plain(name) else None
+        place = files.locate(name) if is_plain(name) else None
         if not is_plain(name):
             problems.append(f"'{printable(name)}': not a plain file name")
-        elif path is None:
+        elif place is None:
             problems.append(f"{printable(name)}: no such file")
-        elif path in seen:
+        elif place[1] in seen:
             problems.append(f"{printable(name)}: listed more than once")
         else:
-            seen.add(path)
-            clips.append(Clip(name, int(fold), int(target), category, src_file, take, path))
+            seen.add(place[1])
+            clips.append(Clip(name, fold, target, category, src_file, take, *place))
     if not clips:
         raise EarwitnessError(f"none of the {len(rows)} files that {table} names is below {root}")
     return clips, problems
@@ -135,35 +143,3 @@ def _base_of(table: Path) -> Path:
 
 def _folders(root: Path) -> list[Path]:
     return sorted(path for path in root.iterdir() if path.is_dir() and path.name[0] not in "._")
-
-
-def _index_files(base: Path) -> dict[str, list[Path]]:
-    """Audio files below `base`, under their name and under their stem and a slash."""
-    files: dict[str, list[Path]] = defaultdict(list)
-    for path in _walk(base):
-        if path.suffix.lower() in SUFFIXES:
-            files[path.name].append(path)
-            files[path.stem + "/"].append(path)
-    return files
-
-
-def _walk(base: Path) -> Iterator[Path]:
-    """Files below `base`, through links to folders but never twice through one folder."""
-    entered: set[Path] = set()
-    for folder, subfolders, names in os.walk(base, followlinks=True):
-        # Hidden folders and those of macOS archives hold no clips, only their shadows.
-        subfolders[:] = sorted(n for n in subfolders if not n.startswith((".", "__")))
-        real = Path(folder).resolve()
-        if real in entered:
-            subfolders.clear()
-            continue
-        entered.add(real)
-        yield from (Path(folder, name) for name in sorted(names) if not name.startswith("._"))
-
-
-def _locate(name: str, files: dict[str, list[Path]]) -> Path | None:
-    """Find the file of a clip; of several copies, the one with the highest sample rate."""
-    copies = files.get(name) or files.get(stem_of(name) + "/") or []
-    if len(copies) <= 1:
-        return copies[0] if copies else None
-    return min(copies, key=lambda path: (-file_rate(path), len(path.parts), path.as_posix()))

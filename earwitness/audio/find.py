@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from earwitness.audio.names import SUFFIXES
+from earwitness.audio.names import has_suffix
 from earwitness.audio.problems import printable
 from earwitness.errors import EarwitnessError
 
@@ -47,5 +47,5 @@ def _below(folder: Path) -> Iterator[Path]:
     for base, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in names:
-            if Path(name).suffix.lower() in SUFFIXES and not name.startswith("."):
+            if has_suffix(name) and not name.startswith("."):
                 yield Path(base, name)

@@ -17,5 +17,10 @@ def is_plain(name: str) -> bool:
 
 def stem_of(name: str) -> str:
     """`name` without the suffix of an audio file; another dot is part of the name."""
+    return name.rpartition(".")[0] if has_suffix(name) else name
+
+
+def has_suffix(name: str) -> bool:
+    """Whether a file name ends like an audio file's; the suffix alone is no name."""
     stem, _, suffix = name.rpartition(".")
-    return stem if stem and f".{suffix.lower()}" in SUFFIXES else name
+    return bool(stem) and f".{suffix.lower()}" in SUFFIXES

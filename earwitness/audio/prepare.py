@@ -3,15 +3,13 @@
 import hashlib
 import logging
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import pandas as pd
 from tqdm import tqdm
 
 from earwitness.audio.dataset import Clip
@@ -25,44 +23,16 @@ from earwitness.audio.decode import (
     samples_in,
     to_mono,
 )
+from earwitness.audio.manifest import AddRow, Facts, open_manifest
 from earwitness.audio.problems import enumerate_problems
 from earwitness.errors import EarwitnessError
 from earwitness.schema.prepare import PrepareParams
 from earwitness.store.arrays import ArrayWriter
-from earwitness.store.atomic import write_csv
 
 log = logging.getLogger(__name__)
 
 IN_FLIGHT_PER_WORKER = 4
 SILENT_BELOW = 2.0**-16  # half a step of 16-bit audio
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What the manifest says of a file, beside what the data set's CSV says.
-
-    Attributes
-    ----------
-    sha256 : str
-        Of the file's bytes.
-    sample_rate, channels, frames : int
-        As decoded.
-    peak, rms : float
-        Of the mono waveform at its own rate and length; full scale is 1.0.
-    silent_fraction : float
-        Share of its samples below half a step of 16-bit audio.
-    treatment : str
-        What was done to it, in words.
-    """
-
-    sha256: str
-    sample_rate: int
-    channels: int
-    frames: int
-    peak: float
-    rms: float
-    silent_fraction: float
-    treatment: str
 
 
 Treated = tuple[Facts, dict[int, Waveform]]
@@ -89,8 +59,10 @@ def prepare(
     on_bad: Literal["fail", "drop"],
     workers: int,
     dropped: Sequence[str] = (),
-) -> pd.DataFrame:
+) -> int:
     """Decode every clip once and store it at each rate, with a manifest.
+
+    A fixed number of clips is in memory at a time.
 
     Parameters
     ----------
@@ -112,8 +84,8 @@ def prepare(
 
     Returns
     -------
-    pd.DataFrame
-        The manifest as written; its column "dropped" counts the clips left out in all.
+    int
+        How many clips were stored. The manifest's column "dropped" counts those left out.
 
     Raises
     ------
@@ -123,26 +95,24 @@ def prepare(
     dropped = list(dropped)
     while True:
         try:
-            facts = _store(clips, rates, params, out_dir, workers)
+            with (
+                open_manifest(manifest_path, len(dropped)) as add_row,
+                _new_stores(clips, rates, params, out_dir) as stores,
+            ):
+                problems = _fill(clips, stores, add_row, params, workers)
+                if problems or (dropped and on_bad == "fail"):
+                    raise _BadFilesError(problems)
             break
         except _BadFilesError as error:
-            problems = list(error.problems.values())
+            dropped += error.problems.values()
             if on_bad == "fail":
-                raise _refusal([*dropped, *problems]) from error
+                raise _refusal(dropped) from error
             # Rare, so the others are decoded again rather than kept: the size of a store is
             # fixed when it is made.
-            dropped += problems
             clips = [clip for row, clip in enumerate(clips) if row not in error.problems]
-    if dropped and on_bad == "fail":
-        raise _refusal(dropped)
     if dropped:
         log.warning("%d clips are left out:\n%s", len(dropped), enumerate_problems(dropped))
-    manifest = pd.DataFrame(
-        [_columns_of(clip) | asdict(fact) for clip, fact in zip(clips, facts, strict=True)]
-    )
-    manifest["dropped"] = len(dropped)
-    write_csv(manifest_path, manifest)
-    return manifest
+    return len(clips)
 
 
 class _BadFilesError(Exception):
@@ -153,38 +123,46 @@ class _BadFilesError(Exception):
         self.problems = problems
 
 
-def _store(
-    clips: Sequence[Clip], rates: Sequence[int], params: PrepareParams, out_dir: Path, workers: int
-) -> list[Facts]:
-    """Write all stores, or none and raise `_BadFilesError` after a look at every file."""
+@contextmanager
+def _new_stores(
+    clips: Sequence[Clip], rates: Sequence[int], params: PrepareParams, out_dir: Path
+) -> Iterator[dict[int, ArrayWriter]]:
+    """Open a store for each rate; all of them are put in place, or none after an exception."""
     if not clips:
         raise EarwitnessError("no clip of the data set can be decoded: there is nothing to prepare")
-    facts: list[Facts] = []
-    problems: dict[int, str] = {}
     with ExitStack() as stack:
-        stores = {
-            rate: stack.enter_context(_new_store(out_dir, rate, params.seconds, len(clips)))
+        yield {
+            rate: stack.enter_context(
+                ArrayWriter(
+                    store_path(out_dir, rate),
+                    {"clips": ((len(clips), samples_in(params.seconds, rate)), np.float32)},
+                    {"sample_rate": rate},
+                    clip_axis=0,
+                )
+            )
             for rate in sorted(set(rates))
         }
-        for row, future in enumerate(_in_order(clips, tuple(stores), params, workers)):
-            try:
-                fact, waveforms = future.result()
-            except EarwitnessError as error:
-                problems[row] = str(error)
-                continue
-            facts.append(fact)
-            for rate, waveform in waveforms.items():
-                stores[rate].write("clips", row, waveform)
-        if problems:
-            raise _BadFilesError(problems)
-    return facts
 
 
-def _new_store(out_dir: Path, rate: int, seconds: float, clips: int) -> ArrayWriter:
-    shape = (clips, samples_in(seconds, rate))
-    return ArrayWriter(
-        store_path(out_dir, rate), {"clips": (shape, np.float32)}, {"sample_rate": rate}
-    )
+def _fill(
+    clips: Sequence[Clip],
+    stores: Mapping[int, ArrayWriter],
+    add_row: AddRow,
+    params: PrepareParams,
+    workers: int,
+) -> dict[int, str]:
+    """Write clips and rows in their order; tell of every file that cannot be decoded."""
+    problems: dict[int, str] = {}
+    for row, future in enumerate(_in_order(clips, tuple(stores), params, workers)):
+        try:
+            facts, waveforms = future.result()
+        except EarwitnessError as error:
+            problems[row] = str(error)
+            continue
+        add_row(clips[row], facts)
+        for rate, waveform in waveforms.items():
+            stores[rate].write("clips", row, waveform)
+    return problems
 
 
 def _in_order(
@@ -234,10 +212,6 @@ def _treatment(waveform: Waveform, rate: int, rates: Sequence[int], seconds: flo
     if surplus:
         steps.append(f"{'trimmed' if surplus > 0 else 'padded'} {abs(surplus) / rate:.6f} s")
     return "; ".join(steps) or "none"
-
-
-def _columns_of(clip: Clip) -> dict[str, Any]:
-    return {name: value for name, value in asdict(clip).items() if name != "path"}
 
 
 def _six_digits(value: Any) -> float:

@@ -81,7 +81,7 @@ def build_trunk(
         unit="clip",
         disable=None if progress else True,
     )
-    with bar, ArrayWriter(out, arrays, attrs) as writer:
+    with bar, ArrayWriter(out, arrays, attrs, clip_axis=1) as writer:
         for view, rows, waveforms in _batches(clips, rate, params, seed):
             boundary, levels = _run(backbone, waveforms, stop, device)
             place = (view, slice(rows.start, rows.stop))
@@ -94,17 +94,19 @@ def build_trunk(
 def _batches(
     clips: ArrayReader, sample_rate: int, params: TrunkParams, seed: int
 ) -> Iterator[tuple[int, range, FloatArray]]:
-    """Yield view, rows and waveforms (B, n), view by view."""
+    """Yield view, rows and waveforms (B, n): all views of some clips, then of the next."""
     count = clips.shape("clips")[0]
-    for view in range(params.views):
-        for start in range(0, count, params.batch_size):
-            rows = range(start, min(start + params.batch_size, count))
-            waveforms = clips.read("clips", np.array(rows))
-            if view > 0:
-                for waveform, row in zip(waveforms, rows, strict=True):
-                    rng = np.random.default_rng([seed, view, row])
-                    waveform[:] = alter(waveform, sample_rate, params, rng)
-            yield view, rows, waveforms
+    for start in range(0, count, params.batch_size):
+        rows = range(start, min(start + params.batch_size, count))
+        original = clips.read("clips", np.array(rows))
+        yield 0, rows, original
+        for view in range(1, params.views):
+            rngs = (np.random.default_rng([seed, view, row]) for row in rows)
+            altered = [
+                alter(waveform, sample_rate, params, rng)
+                for waveform, rng in zip(original, rngs, strict=True)
+            ]
+            yield view, rows, np.stack(altered)
 
 
 @torch.inference_mode()

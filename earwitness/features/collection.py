@@ -32,7 +32,8 @@ def compute_features(audio: Path, params: FeatureParams | WaveformParams, out: P
     with ArrayReader(audio) as clips:
         count, samples = clips.shape("clips")
         layout = {"features": ((count, *front_end.shape(samples)), params.dtype)}
-        with ArrayWriter(out, layout, {"pcen_backend": find_backend()}) as writer:
+        attrs = {"pcen_backend": find_backend()}
+        with ArrayWriter(out, layout, attrs, clip_axis=0) as writer:
             for row in tqdm(range(count), desc=out.stem, unit="clip", disable=None):
                 clip = clips.read("clips", np.array([row]))[0]
                 writer.write("features", row, front_end(clip))

@@ -166,6 +166,7 @@ class PretrainedMember(Member):
             config["unfrozen"],
             len(config["classes"]),
             typed(HeadParams, config["head"]),
+            config["layers"],
         )
         model.load_state_dict(state)
         super().__init__(config, model, device)
@@ -179,7 +180,7 @@ class PretrainedMember(Member):
         return self.model.classify(torch.from_numpy(waveforms).to(self.device))
 
 
-def load_member(directory: Path, device: torch.device) -> Member:
+def load_member(directory: Path, device: torch.device, *, judged: bool = False) -> Member:
     """Load a trained member.
 
     Parameters
@@ -188,6 +189,8 @@ def load_member(directory: Path, device: torch.device) -> Member:
         ``models/members/<member>/fold<k>``.
     device : torch.device
         Where to run it.
+    judged : bool
+        Whether to load a refitted model as it was before it was fitted on validation clips.
 
     Returns
     -------
@@ -201,7 +204,7 @@ def load_member(directory: Path, device: torch.device) -> Member:
     """
     kinds = {"network": NetworkMember, "backbone": PretrainedMember}
     try:
-        config, state = read_checkpoint(directory)
+        config, state = read_checkpoint(directory, judged=judged)
         if not all(bool(tensor.isfinite().all()) for tensor in state.values()):
             raise ValueError("weights that are NaN or infinite")
         return kinds[config["kind"]](config, state, device)

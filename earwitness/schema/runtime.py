@@ -22,8 +22,12 @@ class RuntimeParams:
     threads : int
         CPU threads of a stage; 0 for one a core. Results are bit-identical for the same
         number only.
+    memory_gb : float
+        Memory, in 1e9 bytes, for the stored features or activations of one training stage.
+        What does not fit is read from the disk clip by clip, to the same bits.
     """
 
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")]
     precision: Literal["auto", "float32", "bfloat16"]
     threads: Annotated[int, Field(ge=0)]
+    memory_gb: Annotated[float, Field(ge=0)]

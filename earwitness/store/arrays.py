@@ -3,11 +3,16 @@
 Arrays are contiguous and uncompressed: reading one clip of a chunked or compressed array
 costs up to a hundred times more. No time stamps are kept and space is reserved in a fixed
 order, so that DVC sees the same file when the content is the same.
+
+A store is one file, or, when its clips are more than `shards.CLIPS_PER_SHARD`, a folder of
+that name with a file for every so many clips and an index. Writer and reader hide the
+difference, which no bit of an array depends on.
 """
 
 import os
 from collections.abc import Mapping
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -17,48 +22,61 @@ import numpy as np
 import numpy.typing as npt
 
 from earwitness.errors import EarwitnessError
-from earwitness.store.atomic import atomic_path
-
-COMPLETE = "complete"
-
-Attribute = str | int | float
-Spec = tuple[tuple[int, ...], npt.DTypeLike]
+from earwitness.store.atomic import atomic_directory, atomic_path
+from earwitness.store.files import (
+    COMPLETE,
+    UNBUFFERED,
+    Attribute,
+    OpenFiles,
+    Spec,
+    create_file,
+    mark_complete,
+)
+from earwitness.store.shards import Division, divide, open_shard, read_index, write_index
 
 
 class ArrayWriter:
-    """Write a fixed set of arrays to one HDF5 file, atomically.
+    """Write a fixed set of arrays to one store, atomically.
 
-    Use it as a context manager: the file appears at `path` when the block ends without an
+    Use it as a context manager: the store appears at `path` when the block ends without an
     exception, and not at all otherwise.
 
     Parameters
     ----------
     path : Path
-        The file to write.
+        The file or folder to write.
     arrays : mapping of str to (tuple of int, dtype)
         Shape and type of each array. Values that are never written are zero.
     attrs : mapping of str to str, int or float
-        Attributes of the file.
+        Attributes of the store.
+    clip_axis : int, optional
+        The axis that counts clips, in every array: along it a large store is divided. Without
+        it the store is one file.
     """
 
     def __init__(
-        self, path: Path, arrays: Mapping[str, Spec], attrs: Mapping[str, Attribute]
+        self,
+        path: Path,
+        arrays: Mapping[str, Spec],
+        attrs: Mapping[str, Attribute],
+        clip_axis: int | None = None,
     ) -> None:
         self._path = path
         self._arrays = dict(arrays)
         self._attrs = dict(attrs)
+        shapes = {name: shape for name, (shape, _) in self._arrays.items()}
+        self._division = divide(shapes, clip_axis)
         self._stack = ExitStack()
-        self._file: Any = None
+        self._partial = path
+        self._files = OpenFiles(self._open_or_create)
 
     def __enter__(self) -> Self:
-        """Create the temporary file with space for every array."""
+        """Create what is renamed to `path` in the end, with space for the first clips."""
+        make = atomic_path if self._division is None else atomic_directory
         with ExitStack() as stack:
-            partial = stack.enter_context(atomic_path(self._path))
-            self._file = stack.enter_context(h5py.File(partial, "w-"))
-            for name, value in self._attrs.items():
-                self._file.attrs[name] = value
-            for name, (shape, dtype) in self._arrays.items():
-                self._reserve(name, shape, dtype)
+            self._partial = stack.enter_context(make(self._path))
+            stack.callback(self._files.close)
+            self._files.file(0)
             stack.push(self._finish)
             self._stack = stack.pop_all()
         return self
@@ -69,82 +87,100 @@ class ArrayWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Mark the file complete and put it in place, or remove it after an exception."""
+        """Mark the store complete and put it in place, or remove it after an exception."""
         self._stack.__exit__(kind, error, trace)
 
     def write(self, name: str, index: Any, values: npt.ArrayLike) -> None:
         """Write `values` at `index` (an int, a slice or a tuple of them) of array `name`."""
-        self._file[name][index] = values
+        if self._division is None:
+            self._files.arrays(0)[name][index] = values
+            return
+        index = index if isinstance(index, tuple) else (index,)
+        for shard, within, part in self._division.pieces(index, self._arrays[name][0], values):
+            self._files.arrays(shard)[name][within] = part
 
     def _finish(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None:
-            self._file.flush()
-            self._file.attrs[COMPLETE] = 1
+        if kind is not None:
+            return
+        for shard in range(self._division.shards if self._division else 1):
+            mark_complete(self._files.file(shard))
+        self._files.close()
+        if self._division is not None:
+            write_index(self._partial, self._division)
 
-    def _reserve(self, name: str, shape: tuple[int, ...], dtype: npt.DTypeLike) -> None:
-        properties = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
-        if 0 not in shape:
-            # Space is taken now, not at the first write, so that the order of the writes
-            # does not show in the file.
-            properties.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
-        self._file.create_dataset(
-            name, shape=shape, dtype=np.dtype(dtype), track_times=False, dcpl=properties
-        )
+    def _open_or_create(self, shard: int) -> Any:
+        division = self._division
+        path = self._partial if division is None else self._partial / division.name(shard)
+        if path.exists():
+            return h5py.File(path, "r+", driver=UNBUFFERED)
+        arrays = self._arrays if division is None else division.specs(self._arrays, shard)
+        return create_file(path, arrays, self._attrs)
 
 
 class ArrayReader:
-    """Read the arrays of a file that `ArrayWriter` completed.
+    """Read the arrays of a store that `ArrayWriter` completed.
 
-    The file is opened at the first use, in each process anew: a reader can be pickled and
-    survives a fork.
+    Files are opened at the first use, in each process anew: a reader can be pickled and
+    survives a fork. A few of a divided store's files are open at a time. One thread at a
+    time may read.
 
     Parameters
     ----------
     path : Path
-        The file to read; never written to.
+        The file or folder to read; never written to.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._handle: Any = None
+        self._division: Division | None = None
+        self._files: OpenFiles | None = None
         self._process = 0
 
     def __enter__(self) -> Self:
-        """Open the file."""
-        self._open()
+        """Open the store."""
+        self._open().file(0)
         return self
 
     def __exit__(self, *error: object) -> None:
-        """Close the file."""
+        """Close the store."""
         self.close()
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave the handle behind: another process must open its own."""
-        return {"path": self.path, "_handle": None, "_process": 0}
+        """Leave the handles behind: another process must open its own."""
+        return {"path": self.path, "_division": None, "_files": None, "_process": 0}
 
     def close(self) -> None:
-        """Close the file; the next use opens it again."""
-        if self._handle is not None and self._process == os.getpid():
-            self._handle.close()
-        self._handle = None
+        """Close the store; the next use opens it again."""
+        if self._files is not None and self._process == os.getpid():
+            self._files.close()
+        self._files = None
 
     @property
     def attrs(self) -> dict[str, Any]:
-        """Attributes of the file, as plain Python values, without the completion mark."""
+        """Attributes of the store, as plain Python values, without the completion mark."""
         return {
             name: value.item() if isinstance(value, np.generic) else value
-            for name, value in self._open().attrs.items()
+            for name, value in self._open().file(0).attrs.items()
             if name != COMPLETE
         }
 
     @property
     def names(self) -> list[str]:
         """Names of the arrays, sorted."""
-        return sorted(self._open())
+        return sorted(self._open().arrays(0))
 
     def shape(self, name: str) -> tuple[int, ...]:
         """Shape of array `name`."""
-        return tuple(self._array(name).shape)
+        shape = tuple(self._array(name).shape)
+        if self._division is None:
+            return shape
+        axis = self._division.axis
+        return (*shape[:axis], self._division.clips, *shape[axis + 1 :])
+
+    def dtype(self, name: str) -> np.dtype[Any]:
+        """Type of array `name`."""
+        dtype: np.dtype[Any] = self._array(name).dtype
+        return dtype
 
     def read(self, name: str, rows: npt.ArrayLike | None = None) -> npt.NDArray[Any]:
         """Read array `name`, whole or some of its items.
@@ -165,48 +201,48 @@ class ArrayReader:
         Raises
         ------
         EarwitnessError
-            If the file is missing, incomplete or has no such array.
+            If the store is missing, incomplete or has no such array.
         IndexError
             If an index is negative or too large.
         """
-        array = self._array(name)
+        shape = self.shape(name)
         if rows is None:
-            whole: npt.NDArray[Any] = array[()]
-            return whole
+            return self._item(name, ())
         places = np.asarray(rows, dtype=np.int64)
         places = places[:, None] if places.ndim == 1 else places
         axes = places.shape[1]
-        if ((places < 0) | (places >= array.shape[:axes])).any():
-            raise IndexError(f"rows of {name} out of range for shape {array.shape}")
-        items = np.empty((len(places), *array.shape[axes:]), dtype=array.dtype)
+        if ((places < 0) | (places >= shape[:axes])).any():
+            raise IndexError(f"rows of {name} out of range for shape {shape}")
+        items = np.empty((len(places), *shape[axes:]), dtype=self.dtype(name))
         # Item by item: h5py's fancy indexing is slower and wants sorted, distinct rows.
         for position, place in enumerate(places.tolist()):
-            items[position] = array[tuple(place)]
+            items[position] = self._item(name, tuple(place))
         return items
 
+    def _item(self, name: str, place: tuple[int, ...]) -> npt.NDArray[Any]:
+        files, division = self._open(), self._division
+        if division is None:
+            item: npt.NDArray[Any] = files.arrays(0)[name][place]
+            return item
+        if len(place) > division.axis:
+            shard, within = division.locate(place)
+            item = files.arrays(shard)[name][within]
+            return item
+        parts = [files.arrays(shard)[name][place] for shard in range(division.shards)]
+        return np.concatenate(parts, axis=division.axis - len(place))
+
     def _array(self, name: str) -> Any:
-        file = self._open()
-        if name not in file:
+        arrays = self._open().arrays(0)
+        if name not in arrays:
             raise EarwitnessError(
-                f"{self.path} has no array {name!r} (it has {', '.join(file)}): "
+                f"{self.path} has no array {name!r} (it has {', '.join(arrays)}): "
                 "run `dvc repro` again"
             )
-        return file[name]
+        return arrays[name]
 
-    def _open(self) -> Any:
-        if self._handle is not None and self._process == os.getpid():
-            return self._handle
-        if not self.path.exists():
-            raise EarwitnessError(f"{self.path} does not exist: run `dvc repro`")
-        try:
-            # Best effort: some network file systems have no locks.
-            handle = h5py.File(self.path, "r", locking="best-effort")
-        except OSError as error:
-            raise EarwitnessError(
-                f"{self.path} is not a readable HDF5 file ({error}): run `dvc repro` again"
-            ) from error
-        if COMPLETE not in handle.attrs:
-            handle.close()
-            raise EarwitnessError(f"{self.path} is incomplete: run `dvc repro` again")
-        self._handle, self._process = handle, os.getpid()
-        return handle
+    def _open(self) -> OpenFiles:
+        if self._files is None or self._process != os.getpid():
+            self._division = read_index(self.path) if self.path.is_dir() else None
+            self._files = OpenFiles(partial(open_shard, self.path, self._division))
+            self._process = os.getpid()
+        return self._files

@@ -1,11 +1,14 @@
 """Training examples from stored activations of a frozen trunk."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from earwitness.augment.mixup import draw_partner
+from earwitness.store.items import Items
 
 IntArray = NDArray[np.int64]
 
@@ -18,10 +21,10 @@ class ActivationExamples:
 
     Parameters
     ----------
-    boundary : np.ndarray [shape=(views, n, ...)]
-        What the first trainable block reads, training clips alone.
-    levels : np.ndarray [shape=(views, n, D)]
-        Pooled outputs of the frozen blocks.
+    boundary : sequence of Items [shape=(n, ...)]
+        What the first trainable block reads, training clips alone: one entry a view.
+    levels : sequence of Items [shape=(n, D)]
+        Pooled outputs of the frozen blocks, one entry a view.
     targets : np.ndarray [shape=(n,)]
         Class indices.
     classes : int
@@ -34,8 +37,8 @@ class ActivationExamples:
 
     def __init__(
         self,
-        boundary: NDArray[np.floating],
-        levels: NDArray[np.float32],
+        boundary: Sequence[Items],
+        levels: Sequence[Items],
         targets: IntArray,
         classes: int,
         mixup: tuple[float, float],
@@ -69,20 +72,20 @@ class ActivationExamples:
             Soft targets.
         """
         size = len(positions)
-        boundary = np.empty((size, *self.boundary.shape[2:]), dtype=np.float32)
-        levels = np.empty((size, self.levels.shape[2]), dtype=np.float32)
+        boundary = np.empty((size, *self.boundary[0].shape[1:]), dtype=np.float32)
+        levels = np.empty((size, self.levels[0].shape[1]), dtype=np.float32)
         targets = np.empty((size, self.one_hot.shape[1]), dtype=np.float32)
-        for i, position in enumerate(positions):
-            rng = np.random.default_rng([self.seed, epoch, int(position)])
+        for i, position in enumerate(positions.tolist()):
+            rng = np.random.default_rng([self.seed, epoch, position])
             partner, keep = draw_partner(len(self), *self.mixup, rng)
-            view, partner_view = rng.integers(self.boundary.shape[0], size=2)
-            boundary[i] = self.boundary[view, position]
-            levels[i] = self.levels[view, position]
+            view, partner_view = rng.integers(len(self.boundary), size=2).tolist()
+            boundary[i] = self.boundary[view][position]
+            levels[i] = self.levels[view][position]
             targets[i] = self.one_hot[position]
             if keep < 1:
                 boundary[i] *= keep
-                boundary[i] += (1 - keep) * self.boundary[partner_view, partner].astype(np.float32)
-                levels[i] = keep * levels[i] + (1 - keep) * self.levels[partner_view, partner]
+                boundary[i] += (1 - keep) * self.boundary[partner_view][partner].astype(np.float32)
+                levels[i] = keep * levels[i] + (1 - keep) * self.levels[partner_view][partner]
                 targets[i] = keep * targets[i] + (1 - keep) * self.one_hot[partner]
         inputs = (torch.from_numpy(boundary), torch.from_numpy(levels))
         return inputs, torch.from_numpy(targets)

@@ -1,13 +1,14 @@
 """What a training loop reads and reports."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from earwitness.store.items import Items
 from earwitness.training.runtime import Runtime
 
 
@@ -33,13 +34,13 @@ class ValidationData:
 
     Attributes
     ----------
-    inputs : tuple of Tensor
+    inputs : tuple of Items or Tensor
         The model's inputs, the first axis being examples.
     targets : Tensor [shape=(n,)]
         Class indices.
     """
 
-    inputs: tuple[Tensor, ...]
+    inputs: tuple[Items, ...]
     targets: Tensor
 
 
@@ -67,7 +68,7 @@ class EpochRow:
 
 
 def compute_logits(
-    model: nn.Module, inputs: tuple[Tensor, ...], runtime: Runtime, batch_size: int = 64
+    model: nn.Module, inputs: tuple[Items, ...], runtime: Runtime, batch_size: int = 64
 ) -> Tensor:
     """Run a model in evaluation mode, in float32.
 
@@ -75,8 +76,8 @@ def compute_logits(
     ----------
     model : nn.Module
         Called with one slice of each input.
-    inputs : tuple of Tensor
-        The first axis being examples.
+    inputs : tuple of Items or Tensor
+        The first axis being examples; a batch of them is in memory at a time.
     runtime : Runtime
         Gives the device.
     batch_size : int
@@ -91,8 +92,12 @@ def compute_logits(
     model.eval()
     with torch.inference_mode():
         parts = [
-            model(*(x[i : i + batch_size].to(runtime.device).float() for x in inputs)).cpu()
+            model(*(_to_device(x[i : i + batch_size], runtime) for x in inputs)).cpu()
             for i in range(0, len(inputs[0]), batch_size)
         ]
     model.train(training)
     return torch.cat(parts)
+
+
+def _to_device(batch: Any, runtime: Runtime) -> Tensor:
+    return torch.as_tensor(batch).to(runtime.device).float()

@@ -16,6 +16,7 @@ from earwitness.schema.optimisation import LoopParams
 from earwitness.training.data import EpochRow, TrainingData, ValidationData, compute_logits
 from earwitness.training.memory import MicroBatcher
 from earwitness.training.optimiser import schedule_factor, set_rates
+from earwitness.training.prefetch import batches
 from earwitness.training.runtime import Runtime
 from earwitness.training.state import TrainingState
 
@@ -117,11 +118,10 @@ class Trainer:
         size = self.params.batch_size
         steps = -(-len(data) // size)
         total, lr = 0.0, 0.0
-        for step in range(steps):
+        for step, (examples, batch) in enumerate(batches(data, order, size, epoch)):
             factor = schedule_factor(epoch * steps + step, self.params.epochs * steps, self.params)
             lr = set_rates(self.optimiser, factor)
-            positions = order[step * size : (step + 1) * size]
-            total += self._step(*data.batch(positions, epoch)) * len(positions)
+            total += self._step(*batch) * examples
         return total / len(data), lr
 
     def _step(self, inputs: tuple[Tensor, ...], targets: Tensor) -> float:

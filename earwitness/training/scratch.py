@@ -15,6 +15,7 @@ from earwitness.labels import ClassEntry
 from earwitness.schema.features import FeatureParams, WaveformParams
 from earwitness.schema.prepare import PrepareParams
 from earwitness.schema.train import TrainParams
+from earwitness.store.items import Items
 from earwitness.training.data import ValidationData
 from earwitness.training.loop import Trainer
 from earwitness.training.optimiser import parameter_groups
@@ -61,7 +62,7 @@ def build_network(
 
 def train_network(
     name: str,
-    features: tuple[NDArray[np.floating], NDArray[np.floating]],
+    features: tuple[Items, Items],
     targets: tuple[NDArray[np.int64], NDArray[np.int64]],
     classes: Sequence[ClassEntry],
     params: TrainParams,
@@ -79,8 +80,8 @@ def train_network(
     ----------
     name : str
         Module in `earwitness.nets`; also the member's name.
-    features : tuple of np.ndarray [shape=(n, channels, n_mels, frames)]
-        Of the training and of the validation clips.
+    features : tuple of Items [shape=(n, channels, n_mels, frames)]
+        Of the training and of the validation clips: arrays, or read from a store.
     targets : tuple of np.ndarray [shape=(n,)]
         Their class indices.
     classes : sequence of ClassEntry
@@ -106,9 +107,7 @@ def train_network(
     model = build_network(name, params, examples, len(classes), seed)
     groups = parameter_groups([(model, params.lr)], params.loop.weight_decay)
     trainer = Trainer(model, groups, params.loop, runtime, seed)
-    validation = ValidationData(
-        (torch.from_numpy(features[1].astype(np.float32)),), torch.from_numpy(targets[1])
-    )
+    validation = ValidationData((features[1],), torch.from_numpy(targets[1]))
     rows = trainer.fit(examples, validation, state, f"{name} {directory.name}")
     config = {
         "member": name,

@@ -1,5 +1,7 @@
 """Training examples from stored features."""
 
+import math
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -8,6 +10,7 @@ from torch import Tensor
 from earwitness.augment.mixup import draw_partner, mix
 from earwitness.augment.spectrogram import mask, shift_and_gain
 from earwitness.schema.train import SpecAugmentParams
+from earwitness.store.items import Items
 
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
@@ -18,8 +21,9 @@ class SpectrogramExamples:
 
     Parameters
     ----------
-    features : np.ndarray [shape=(n, channels, n_mels, frames)]
-        Features of the training clips alone, float16 or float32.
+    features : Items [shape=(n, channels, n_mels, frames)]
+        Features of the training clips alone, float16 or float32: an array, or read from a
+        store.
     channels : tuple of {"log_mel", "pcen", "waveform"}
         What each channel is.
     targets : np.ndarray [shape=(n,)]
@@ -34,7 +38,7 @@ class SpectrogramExamples:
 
     def __init__(
         self,
-        features: NDArray[np.floating],
+        features: Items,
         channels: tuple[str, ...],
         targets: IntArray,
         classes: int,
@@ -95,12 +99,12 @@ class SpectrogramExamples:
         return shift_and_gain(self.features[position], self.channels, self.params, rng)
 
 
-def channel_statistics(features: NDArray[np.floating]) -> tuple[FloatArray, FloatArray]:
+def channel_statistics(features: Items) -> tuple[FloatArray, FloatArray]:
     """Mean and standard deviation of each channel over the training clips.
 
     Parameters
     ----------
-    features : np.ndarray [shape=(n, channels, n_mels, frames)]
+    features : Items [shape=(n, channels, n_mels, frames)]
         Features of the training clips alone.
 
     Returns
@@ -108,11 +112,12 @@ def channel_statistics(features: NDArray[np.floating]) -> tuple[FloatArray, Floa
     mean, std : np.ndarray [shape=(channels, 1, 1)]
         Accumulated in float64 clip by clip, so that memory stays small.
     """
-    count = features[0, 0].size * len(features)
-    total = np.zeros(features.shape[1])
-    squares = np.zeros(features.shape[1])
-    for clip in features:
-        wide = clip.astype(np.float64)
+    clips, channels, *image = features.shape
+    count = clips * math.prod(image)
+    total = np.zeros(channels)
+    squares = np.zeros(channels)
+    for position in range(clips):
+        wide = features[position].astype(np.float64)
         total += wide.sum((1, 2))
         squares += (wide**2).sum((1, 2))
     mean = total / count

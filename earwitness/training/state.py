@@ -1,9 +1,11 @@
 """Training state that survives a kill, kept outside DVC's outputs."""
 
 import hashlib
+import io
 import json
 import pickle
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,7 @@ def fingerprint(settings: Sequence[Any], files: Iterable[Path]) -> str:
     settings : sequence
         JSON-serialisable parameters, rows, seeds, versions.
     files : iterable of Path
-        Code and data the run reads.
+        Code and data the run reads; of a folder, every file in it.
 
     Returns
     -------
@@ -28,10 +30,16 @@ def fingerprint(settings: Sequence[Any], files: Iterable[Path]) -> str:
         SHA-256 in hexadecimal.
     """
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
-    for path in files:
+    for path in chain.from_iterable(_files_of(path) for path in files):
         with path.open("rb") as stream:
             digest.update(hashlib.file_digest(stream, "sha256").digest())
     return digest.hexdigest()
+
+
+def _files_of(path: Path) -> list[Path]:
+    if path.is_dir():
+        return sorted(file for file in path.rglob("*") if file.is_file())
+    return [path]
 
 
 class TrainingState:
@@ -79,8 +87,11 @@ class TrainingState:
         content : mapping
             Tensors, numbers, strings, lists and dicts of them.
         """
+        # Through memory: torch's own writer does not say why it failed, as on a full disk.
+        packed = io.BytesIO()
+        torch.save({"run": self.run, "content": dict(content)}, packed)
         with atomic_path(self.path) as temporary:
-            torch.save({"run": self.run, "content": dict(content)}, temporary)
+            temporary.write_bytes(packed.getbuffer())
 
     def clear(self) -> None:
         """Forget the state, once the outputs are written."""

@@ -1,5 +1,6 @@
 """What one fold needs from a store of frozen activations."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 
 from earwitness.fold import Fold
 from earwitness.store.arrays import ArrayReader
+from earwitness.store.items import Items, open_items
 
 IntArray = NDArray[np.int64]
 
@@ -18,25 +20,22 @@ class StoredFold:
 
     Attributes
     ----------
-    train_boundary, train_levels : np.ndarray [shape=(views, n, ...)]
-        Every stored view of the training clips.
-    train_targets : np.ndarray [shape=(n,)]
-        Class indices.
-    validation_boundary, validation_levels : np.ndarray [shape=(v, ...)]
-        The validation clips themselves (view 0).
-    validation_targets : np.ndarray [shape=(v,)]
+    train_boundary, train_levels, validation_boundary, validation_levels : \
+sequence of Items [shape=(n, ...)]
+        One entry a stored view; the first is the clips themselves.
+    train_targets, validation_targets : np.ndarray [shape=(n,)]
         Class indices.
     """
 
-    train_boundary: NDArray[np.floating]
-    train_levels: NDArray[np.float32]
+    train_boundary: Sequence[Items]
+    train_levels: Sequence[Items]
     train_targets: IntArray
-    validation_boundary: NDArray[np.floating]
-    validation_levels: NDArray[np.float32]
+    validation_boundary: Sequence[Items]
+    validation_levels: Sequence[Items]
     validation_targets: IntArray
 
 
-def read_stored_fold(store: Path, fold: Fold) -> StoredFold:
+def read_stored_fold(store: Path, fold: Fold, memory_gb: float) -> StoredFold:
     """Read what one fold needs from a trunk store.
 
     Parameters
@@ -45,24 +44,26 @@ def read_stored_fold(store: Path, fold: Fold) -> StoredFold:
         Written by `earwitness.backbones.trunk.build_trunk`.
     fold : Fold
         Its training and validation clips; the test clips are not read.
+    memory_gb : float
+        Memory, in 1e9 bytes, that the activations may take.
 
     Returns
     -------
     StoredFold
-        In memory.
+        In memory if it fits there, else read from the store clip by clip.
     """
-    with ArrayReader(store) as reader:
-        arrays = {}
-        for name in ("boundary", "levels"):
-            views = reader.shape(name)[0]
-            validation = reader.read(name, _view(0, fold.validation))
-            train = np.empty((views, len(fold.train), *validation.shape[1:]), validation.dtype)
-            for view in range(views):
-                train[view] = reader.read(name, _view(view, fold.train))
-            arrays[f"train_{name}"], arrays[f"validation_{name}"] = train, validation
+    reader = ArrayReader(store)
+    views = reader.shape("boundary")[0]
+    parts = [_view(view, rows) for rows in (fold.train, fold.validation) for view in range(views)]
+    wanted = [(name, part) for name in ("boundary", "levels") for part in parts]
+    items = open_items(reader, wanted, memory_gb)
+    boundary, levels = items[: len(parts)], items[len(parts) :]
     return StoredFold(
-        **arrays,
+        train_boundary=boundary[:views],
+        train_levels=levels[:views],
         train_targets=fold.targets[fold.train],
+        validation_boundary=boundary[views:],
+        validation_levels=levels[views:],
         validation_targets=fold.targets[fold.validation],
     )
 

@@ -135,7 +135,7 @@ def test_a_csv_from_a_spreadsheet(tmp_path: Path, save_tone: SaveTone) -> None:
     text = "\ufefffilename, fold ,target,category,src_file\r\na.wav,01, 2,dög ,007\r\n"
     (tmp_path / "clips.csv").write_text(text, encoding="utf-8", newline="")
     save_tone(tmp_path / "a.wav")
-    assert find_clips(tmp_path)[0] == [Clip("a.wav", 1, 2, "dög", "007", "A", tmp_path / "a.wav")]
+    assert find_clips(tmp_path)[0] == [Clip("a.wav", 1, 2, "dög", "007", "A", tmp_path, "a.wav")]
 
 
 HOSTILE = ["/etc/passwd", "../x.wav", "..\\x.wav", "C:\\x.wav", "C:x.wav", "..", ".", "a/b.wav"]

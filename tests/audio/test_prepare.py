@@ -29,7 +29,16 @@ COLUMNS = (
 
 
 def clip_of(path: Path, number: int = 0) -> Clip:
-    return Clip(path.name, number % 5 + 1, number, f"class {number}", str(number), "A", path)
+    return Clip(
+        path.name,
+        number % 5 + 1,
+        number,
+        f"class {number}",
+        str(number),
+        "A",
+        path.parent,
+        path.name,
+    )
 
 
 def some_clips(folder: Path, save_tone: SaveTone, count: int = 9) -> list[Clip]:
@@ -48,9 +57,11 @@ def some_clips(folder: Path, save_tone: SaveTone, count: int = 9) -> list[Clip]:
 
 def run(clips: list[Clip], out: Path, **options: Any) -> pd.DataFrame:
     arguments: dict[str, Any] = {"rates": [8000, 16000], "on_bad": "fail", "workers": 2} | options
-    return prepare(
-        clips, params=PARAMS, out_dir=out, manifest_path=out / "manifest.csv", **arguments
-    )
+    manifest = out / "manifest.csv"
+    count = prepare(clips, params=PARAMS, out_dir=out, manifest_path=manifest, **arguments)
+    rows = pd.read_csv(manifest, dtype={"src_file": str})
+    assert count == len(rows)
+    return rows
 
 
 def read(out: Path, rate: int = 16000) -> np.ndarray:
@@ -176,6 +187,12 @@ def test_all_bad_files_are_in_one_message(tmp_path: Path, save_tone: SaveTone) -
     assert str(caught.value).splitlines()[1] == "  gone.wav: no such file"
     named = [line.split("/")[-1] for line in str(caught.value).splitlines()[2:]]
     assert [line.split(" ")[0].rstrip(":") for line in named] == bad
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_what_was_missing_before_leaves_nothing_either(tmp_path: Path, save_tone: SaveTone) -> None:
+    with pytest.raises(EarwitnessError, match=r"1 clips .*\n  gone.wav: no such file$"):
+        run(some_clips(tmp_path, save_tone), tmp_path / "out", dropped=["gone.wav: no such file"])
     assert list((tmp_path / "out").iterdir()) == []
 
 

@@ -53,6 +53,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     train_backbone(root / "members" / "yamnet" / "fold1", 1, finetune_params())
     names = ["spec_cnn", "yamnet"]
     fitted = {"weights": dict.fromkeys(names, 0.5), "temperatures": dict.fromkeys(names, 1.0)}
-    content = {"members": names, "tta_shifts_seconds": [0.0, 0.1], "folds": {"1": fitted}}
+    fold = fitted | {"tta_shifts_seconds": [0.0, 0.1]}
+    content = {"members": names, "folds": {"1": fold}}
     (root / "ensemble.json").write_text(json.dumps(content))
     return root

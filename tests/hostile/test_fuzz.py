@@ -20,6 +20,7 @@ from earwitness.audio.dataset import Clip
 from earwitness.audio.prepare import prepare, store_path
 from earwitness.errors import EarwitnessError
 from earwitness.features.spectrogram import SpectrogramFrontEnd
+from earwitness.fold import read_manifest
 from earwitness.store.arrays import ArrayReader
 from tests.trained import FEATURES, PREPARED
 
@@ -73,14 +74,13 @@ def damaged(draw: st.DrawFn, files: list[bytes]) -> bytes:
 
 def check(path: Path, folder: Path, front_end: SpectrogramFrontEnd) -> bool:
     """Prepare the file and look at what came of it; say whether it was accepted."""
-    clip = Clip(path.name, 1, 0, "class", "source", "A", path)
+    clip = Clip(path.name, 1, 0, "class", "source", "A", path.parent, path.name)
     try:
-        manifest = prepare(
-            [clip], [16000, 44100], PREPARED, folder, folder / "manifest.csv", "fail", 1
-        )
+        prepare([clip], [16000, 44100], PREPARED, folder, folder / "manifest.csv", "fail", 1)
     except EarwitnessError as error:
         assert str(path) in str(error)
         return False
+    manifest = read_manifest(folder / "manifest.csv")
     assert np.isfinite(manifest.select_dtypes("number").to_numpy()).all()
     for rate in (16000, 44100):
         with ArrayReader(store_path(folder, rate)) as store:

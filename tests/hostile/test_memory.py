@@ -28,7 +28,7 @@ def peak():
     return int(re.search(r"VmHWM:\\s+(\\d+) kB", status)[1]) / 1024
 
 out, *paths = map(Path, sys.argv[1:])
-clips = [Clip(p.name, 1, 0, "a", "s", "A", p) for p in paths]
+clips = [Clip(p.name, 1, 0, "a", "s", "A", p.parent, p.name) for p in paths]
 before = peak()
 try:
     prepare(clips, [16000], PrepareParams(1.0, "HQ"), out, out / "m.csv", "fail", 1)

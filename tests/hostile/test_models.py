@@ -149,8 +149,12 @@ def test_a_config_that_is_none(member: Path, content: str) -> None:
         load_member(member, CPU)
 
 
-FOLD = {"weights": {"spec_cnn": 1.0}, "temperatures": {"spec_cnn": 1.0}}
-GOOD = {"members": ["spec_cnn"], "tta_shifts_seconds": [0.0], "folds": {"1": FOLD}}
+FOLD = {
+    "weights": {"spec_cnn": 1.0},
+    "temperatures": {"spec_cnn": 1.0},
+    "tta_shifts_seconds": [0.0],
+}
+GOOD = {"members": ["spec_cnn"], "folds": {"1": FOLD}}
 
 
 @pytest.mark.parametrize(
@@ -168,9 +172,9 @@ GOOD = {"members": ["spec_cnn"], "tta_shifts_seconds": [0.0], "folds": {"1": FOL
         {"folds": {"1": FOLD | {"temperatures": {"spec_cnn": 0.0}}}},
         {"folds": {"1": FOLD | {"temperatures": {"spec_cnn": "1"}}}},
         {"folds": [FOLD]},
-        {"tta_shifts_seconds": []},
-        {"tta_shifts_seconds": [float("inf")]},
-        {"tta_shifts_seconds": [None]},
+        {"folds": {"1": FOLD | {"tta_shifts_seconds": []}}},
+        {"folds": {"1": FOLD | {"tta_shifts_seconds": [float("inf")]}}},
+        {"folds": {"1": FOLD | {"tta_shifts_seconds": [None]}}},
     ],
 )
 def test_an_ensemble_that_was_tampered_with(

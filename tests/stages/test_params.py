@@ -42,7 +42,16 @@ def test_values_come_back_with_their_types(params: ParamsFile) -> None:
     assert params.get("data.name", str) == "tiny"
     assert params.get("features.spec_cnn.center", bool) is True
     train = params.get("train.spec_cnn", TrainParams)
-    assert train.net == NetParams(widths=(8, 16), blocks=1, se_reduction=4, dropout=0.2)
+    assert train.net == NetParams(
+        widths=(8, 16),
+        blocks=1,
+        se_reduction=4,
+        stem_stride=2,
+        downsample="stride",
+        residual=True,
+        pooling="mean_max",
+        dropout=0.2,
+    )
     assert params.get("train.spec_cnn.loop.epochs", int) == 2
     assert params.get("finetune.yamnet", FinetuneParams).unfreeze_last_n is None
 
@@ -128,7 +137,7 @@ def test_asking_for_the_wrong_type_is_a_mistake_in_the_code(
             {"train.spec_cnn.net.width": [8]},
             "train.spec_cnn.net.width is not a known key; did you mean 'widths'?",
         ),
-        ({"ensemble.zzz": 1}, "ensemble.zzz is not a known key; known are l2"),
+        ({"ensemble.zzz": 1}, "ensemble.zzz is not a known key; known are greedy_steps, l2"),
         ({"features.spec_cnn.pcen.eps": REMOVED}, "features.spec_cnn.pcen.eps is missing"),
         ({"evaluate": REMOVED}, "evaluate is missing"),
         ({"train.spec_cnn.net": REMOVED}, "train.spec_cnn.net is missing"),

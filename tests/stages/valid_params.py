@@ -20,8 +20,13 @@ VALID = {
     "seed": 42,
     "folds": [1, 2],
     "members": ["spec_cnn", "yamnet"],
-    "model": {"networks": ["spec_cnn"], "backbones": ["yamnet"], "unfreeze_last_n": 4},
-    "runtime": {"device": "auto", "precision": "auto", "threads": 0},
+    "model": {
+        "networks": ["spec_cnn"],
+        "backbones": ["yamnet"],
+        "unfreeze_last_n": 4,
+        "layers": "weighted",
+    },
+    "runtime": {"device": "auto", "precision": "auto", "threads": 0, "memory_gb": 1.0},
     "data": {
         "name": "tiny",
         "root": "data/raw/tiny",
@@ -60,7 +65,7 @@ VALID = {
             "dtype": "float16",
         }
     },
-    "weights": {"incoming": "models/pretrained/incoming"},
+    "weights": {"incoming": "models/pretrained/incoming", "sha256": {}},
     "trunk": {
         "views": 2,
         "roll_seconds": 2.5,
@@ -87,13 +92,24 @@ VALID = {
                 "mixup_probability": 1.0,
                 "crop": 1.0,
             },
-            "net": {"widths": [8, 16], "blocks": 1, "se_reduction": 4, "dropout": 0.2},
+            "net": {
+                "widths": [8, 16],
+                "blocks": 1,
+                "se_reduction": 4,
+                "stem_stride": 2,
+                "downsample": "stride",
+                "residual": True,
+                "pooling": "mean_max",
+                "dropout": 0.2,
+            },
         }
     },
     "finetune": {
         "yamnet": {
             "unfreeze_last_n": None,
             "baseline_c": [0.01],
+            "baseline_views": 1,
+            "refit": True,
             "keep": "better",
             "lr_head": 0.0003,
             "lr_backbone": 0.0001,
@@ -105,8 +121,9 @@ VALID = {
         }
     },
     "predict": {"tta_shifts_seconds": [0.0, -0.1, 0.1], "batch_size": 16},
-    "ensemble": {"l2": 0.01},
+    "ensemble": {"methods": ["log_linear"], "l2": 0.01, "greedy_steps": 5, "shift_counts": [1, 3]},
     "evaluate": {"ece_bins": 15},
+    "tsne": {"perplexity": 30.0},
 }
 
 REMOVED = object()

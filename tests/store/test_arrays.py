@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from earwitness.errors import EarwitnessError
 from earwitness.store.arrays import ArrayReader, ArrayWriter
+from earwitness.store.files import create_file
 
 
 def write(path: Path, order: Any = range(6), **attrs: Any) -> np.ndarray:
@@ -105,9 +106,13 @@ def test_a_writer_that_cannot_start_leaves_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def incomplete(path: Path) -> None:
+def unmarked(path: Path) -> None:
     with h5py.File(path, "w") as file:
         file["clips"] = np.zeros((2, 2))
+
+
+def unfinished(path: Path) -> None:
+    create_file(path, {"clips": ((2, 2), np.float32)}, {}).close()
 
 
 @pytest.mark.parametrize(
@@ -116,7 +121,8 @@ def incomplete(path: Path) -> None:
         (lambda path: None, "does not exist"),
         (lambda path: path.write_bytes(b"not hdf5"), "not a readable HDF5 file"),
         (lambda path: path.write_bytes(b""), "not a readable HDF5 file"),
-        (incomplete, "is incomplete"),
+        (unmarked, "is incomplete"),
+        (unfinished, "is incomplete"),
     ],
 )
 def test_no_half_file_is_read(tmp_path: Path, make: Any, message: str) -> None:

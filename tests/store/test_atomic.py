@@ -1,4 +1,8 @@
 import json
+import os
+import subprocess
+import sys
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pandas as pd
@@ -10,6 +14,7 @@ from earwitness.store.atomic import (
     FORMULA_STARTS,
     atomic_directory,
     atomic_path,
+    open_csv,
     write_csv,
     write_json,
     write_text,
@@ -108,9 +113,57 @@ def test_csv_cells_are_never_formulas(
         assert cell.removeprefix("'") == original.replace("\r", " ").removeprefix("'")
 
 
+def test_a_csv_written_row_by_row_has_the_bytes_of_one_written_at_once(tmp_path: Path) -> None:
+    rows = [["=1+1", 1, 0.1, "a,b"], ['"q"', -2, 1e-05, "line\nbreak"], ["é\r", 3, -0.0, ""]]
+    write_csv(tmp_path / "a.csv", pd.DataFrame(rows, columns=["name", "n", "share", "=text"]))
+    with open_csv(tmp_path / "b.csv", ["name", "n", "share", "=text"]) as write_row:
+        for row in rows:
+            write_row(row)
+        assert not (tmp_path / "b.csv").exists()
+    assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
+
+
 def test_csv_leaves_negative_numbers_and_the_frame_alone(tmp_path: Path) -> None:
     frame = pd.DataFrame({"=name": ["=1+1", "plain"], "gain_db": [-6.5, 3.0]})
     before = frame.copy()
     write_csv(tmp_path / "a.csv", frame)
     assert (tmp_path / "a.csv").read_bytes() == b"=name,gain_db\n'=1+1,-6.5\nplain,3.0\n"
     pd.testing.assert_frame_equal(frame, before)
+
+
+def abandoned(target: Path, process: int) -> Path:
+    """What a killed process leaves of `target`."""
+    return target.with_name(f".{target.stem}.{process}-0123abcd.partial{target.suffix}")
+
+
+def dead_process() -> int:
+    done = subprocess.Popen([sys.executable, "-c", ""])
+    done.wait()
+    return done.pid
+
+
+def test_what_killed_processes_left_is_cleared_away(tmp_path: Path) -> None:
+    target, dead = tmp_path / "a.h5", dead_process()
+    abandoned(target, dead).touch()
+    living, other = abandoned(target, os.getppid()), abandoned(tmp_path / "b.h5", dead)
+    living.touch()
+    other.touch()
+    write_text(target, "whole")
+    assert set(tmp_path.iterdir()) == {target, living, other}
+
+
+def test_folders_that_killed_processes_left_are_cleared_away(tmp_path: Path) -> None:
+    target = tmp_path / "fold1"
+    abandoned(target, dead_process()).mkdir()
+    with atomic_directory(target):
+        pass
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_git_and_dvc_ignore_what_a_killed_process_left() -> None:
+    root = Path(__file__).resolve().parents[2]
+    for name in (".gitignore", ".dvcignore"):
+        patterns = (root / name).read_text().split()
+        for target in (Path("a.h5"), Path("fold1")):
+            left = abandoned(target, 1).name
+            assert any(fnmatch(left, pattern) for pattern in patterns), f"{name}: {left}"

@@ -1,5 +1,7 @@
 """The frozen baseline."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
@@ -7,17 +9,18 @@ from sklearn.linear_model import LogisticRegression
 from earwitness.training.baseline import fit_baseline
 
 
-def problem(classes: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+def problem(classes: int, seed: int = 0, features: int = 200) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(seed)
-    centres = np.random.default_rng(42).normal(size=(classes, 200))
+    centres = np.random.default_rng(42).normal(size=(classes, features))
     targets = np.arange(60) % classes
-    return (centres[targets] + 3 * rng.normal(size=(60, 200))).astype(np.float32), targets
+    return (centres[targets] + 3 * rng.normal(size=(60, features))).astype(np.float32), targets
 
 
+@pytest.mark.parametrize("features", [20, 60, 200])
 @pytest.mark.parametrize("classes", [2, 5])
-def test_it_is_the_plain_regression(classes: int) -> None:
-    x, y = problem(classes)
-    baseline = fit_baseline(x, y, problem(classes, 1), (0.1,))
+def test_it_is_the_plain_regression(classes: int, features: int) -> None:
+    x, y = problem(classes, features=features)
+    baseline = fit_baseline(x, y, problem(classes, 1, features), (0.1,))
     standard = (x - x.mean(0)) / x.std(0)
     plain = LogisticRegression(C=0.1, max_iter=5000, tol=1e-8).fit(standard, y)
     ours = baseline.logits(x)
@@ -36,6 +39,19 @@ def test_the_strength_is_the_one_validation_prefers() -> None:
         return float(-logits[np.arange(60), validation[1]].mean())
 
     assert fit_baseline(x, y, validation, strengths).c == min(strengths, key=loss)
+
+
+def test_many_clips_take_no_matrix_of_clips_by_clips() -> None:
+    clips, features = 20_000, 4
+    x = np.random.default_rng(0).normal(size=(clips, features)).astype(np.float32)
+    y = (x[:, 0] > 0).astype(np.int64)
+    tracemalloc.start()
+    try:
+        fit_baseline(x, y, (x, y), (0.1,))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 40 * x.nbytes  # 13 MB, where such a matrix would take 3.2 GB
 
 
 def test_a_constant_feature_does_no_harm() -> None:
