@@ -205,7 +205,7 @@ def test_the_report_has_every_clip(repository: Repository) -> None:
             assert (report / "clips" / f"{clip['row']}.{kind}").stat().st_size > 100
     tsne = pd.read_csv(repository.root / "plots" / "tsne.csv")
     assert tsne.groupby(["member", "fold"]).size().tolist() == [CLASSES * CLIPS] * 2 * FOLDS
-    assert (repository.root / "plots" / "previews.png").is_file()
+    assert (repository.root / "plots" / "previews" / "spec_cnn.png").is_file()
 
 
 @pytest.mark.usefixtures("first_run")

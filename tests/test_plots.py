@@ -70,7 +70,13 @@ def draw_folds(path: Path, models: int = 3, folds: int = 5) -> None:
 def draw_previews(path: Path, clips: int = 8) -> None:
     # Loud and soft parts as a real clip has: the picture is mostly what the colours make it.
     features = np.random.default_rng(0).random((clips, 2, 64, 251)) ** 0.1
-    plot_previews(features.astype(np.float16), [*names(clips)[1:], "a $ and a $"], 5.0, path)
+    plot_previews(
+        features.astype(np.float16),
+        ("log_mel", "pcen"),
+        [*names(clips)[1:], "a $ and a $"],
+        5.0,
+        path,
+    )
 
 
 DRAWINGS = [draw_curves, draw_confusion, draw_per_class, draw_folds, draw_previews]

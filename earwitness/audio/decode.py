@@ -15,11 +15,11 @@ import soxr
 
 from earwitness.audio.problems import printable
 from earwitness.errors import EarwitnessError
+from earwitness.schema.prepare import RATES
 
 MAX_FILE_BYTES = 200_000_000
 MAX_SAMPLES = 50_000_000  # over all channels: 200 MB decoded
 MAX_SECONDS = 1800
-RATES = (1_000, 384_000)
 MAX_CHANNELS = 32
 UNKNOWN_FRAMES = 2**63 - 1  # libsndfile's SF_COUNT_MAX: a FLAC that was written to a pipe
 MAX_PEAK = float(2**31)  # full scale of 32-bit integers stored as floats

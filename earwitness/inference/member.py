@@ -12,7 +12,6 @@ from pydantic import Field
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from earwitness.audio.decode import RATES
 from earwitness.backbones.classifier import PretrainedClassifier
 from earwitness.backbones.weights import build_backbone
 from earwitness.errors import EarwitnessError
@@ -21,7 +20,7 @@ from earwitness.inference.checkpoint import read_checkpoint, typed
 from earwitness.labels import ClassEntry
 from earwitness.schema.features import AnyFeatures
 from earwitness.schema.finetune import HeadParams
-from earwitness.schema.prepare import PrepareParams
+from earwitness.schema.prepare import RATES, PrepareParams
 
 FloatArray = NDArray[np.float32]
 SampleRate = Annotated[int, Field(ge=RATES[0], le=RATES[1])]

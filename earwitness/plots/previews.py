@@ -10,7 +10,7 @@ import pandas as pd
 from earwitness.plots.style import drawing
 
 MOST = 8
-CHANNELS = ("log-mel (dB)", "PCEN")
+NAMES = {"log_mel": "log-mel (dB)", "pcen": "PCEN", "waveform": "waveform"}
 
 
 def choose_clips(manifest: pd.DataFrame) -> npt.NDArray[np.int64]:
@@ -32,14 +32,20 @@ def choose_clips(manifest: pd.DataFrame) -> npt.NDArray[np.int64]:
 
 
 def plot_previews(
-    features: npt.NDArray[np.floating], titles: Sequence[str], seconds: float, path: Path
+    features: npt.NDArray[np.floating],
+    channels: Sequence[str],
+    titles: Sequence[str],
+    seconds: float,
+    path: Path,
 ) -> None:
-    """Draw the two channels of some clips' features, one column a clip.
+    """Draw the channels of some clips' features, one column a clip.
 
     Parameters
     ----------
-    features : np.ndarray, shape (n, 2, n_mels, frames)
-        Log-mel in dB, and PCEN.
+    features : np.ndarray, shape (n, channels, n_mels, frames)
+        What is stored of the clips.
+    channels : sequence of {"log_mel", "pcen", "waveform"}
+        What each channel is.
     titles : sequence of str
         One a clip.
     seconds : float
@@ -47,11 +53,16 @@ def plot_previews(
     path : Path
         The PNG file.
     """
-    with drawing(path, 2.1 * len(features) + 0.6, 4) as figure:
-        axes = figure.subplots(2, len(features), squeeze=False, sharex=True, sharey=True)
+    rows = len(channels)
+    with drawing(path, 2.1 * len(features) + 0.6, 2 * rows) as figure:
+        axes = figure.subplots(rows, len(features), squeeze=False, sharex=True, sharey=True)
         for column, clip in enumerate(features):
             for row, channel in enumerate(clip):
                 panel = axes[row, column]
+                panel.grid(visible=False)
+                if channels[row] == "waveform":
+                    panel.plot(np.linspace(0, seconds, channel.shape[1]), channel[0], lw=0.3)
+                    continue
                 panel.imshow(
                     channel.astype(np.float32),
                     origin="lower",
@@ -59,9 +70,9 @@ def plot_previews(
                     cmap="magma",
                     extent=(0, seconds, 0, channel.shape[0]),
                 )
-                panel.grid(visible=False)
             # A dollar sign would start a formula.
             axes[0, column].set_title(titles[column].replace("$", r"\$"), fontsize=8)
-            axes[1, column].set_xlabel("seconds")
-        for row, name in enumerate(CHANNELS):
-            axes[row, 0].set_ylabel(f"{name}\nmel band")
+            axes[-1, column].set_xlabel("seconds")
+        for row, name in enumerate(channels):
+            unit = "" if name == "waveform" else "\nmel band"
+            axes[row, 0].set_ylabel(NAMES[name] + unit)
