@@ -13,7 +13,7 @@ PAGE := .dvc/plots/page.html
 WITH_VENV := PATH="$(CURDIR)/$(BIN):$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint repro bench clean
+.PHONY: help demo test fuzz lint repro bench clean
 
 help: ## list the targets
 	@echo "Earwitness: make <target>"
@@ -41,6 +41,9 @@ demo: $(PAGE) ## the whole pipeline on the 100 clips in demo/ (minutes, in .demo
 
 test: $(PAGE) ## the tests, with coverage of the library
 	@$(WITH_VENV) $(BIN)/python -m pytest --cov=earwitness --cov-fail-under=85
+
+fuzz: $(INSTALLED) ## damaged audio files, CASES of them (10000), others each time (minutes)
+	@EARWITNESS_FUZZ=$(or $(CASES),10000) $(BIN)/python -m pytest tests/hostile/test_fuzz.py -q -s
 
 lint: $(INSTALLED) ## ruff (lint and format) and mypy
 	@$(BIN)/ruff check .

@@ -56,6 +56,12 @@ def _add_predict(commands: "Commands") -> None:
         metavar="K",
         help="use the models of one fold only; default: the mean over all folds' models",
     )
+    predict.add_argument(
+        "--on-bad",
+        choices=("fail", "drop"),
+        default="fail",
+        help="whether files that cannot be decoded are an error or left out; default: fail",
+    )
     predict.set_defaults(run=_predict)
 
 
@@ -128,12 +134,14 @@ def _check(_: argparse.Namespace) -> int:
 
 
 def _predict(options: argparse.Namespace) -> int:
-    from earwitness.prediction import classify_files, find_audio, render
+    from earwitness.audio.find import find_audio
+    from earwitness.guesses import render
+    from earwitness.prediction import classify_files
 
     if options.top < 1:
         raise EarwitnessError(f"--top {options.top}: ask for at least one class")
     files = find_audio(options.paths)
-    rows = classify_files(files, options.model, options.fold, options.top)
+    rows = classify_files(files, options.model, options.fold, options.top, options.on_bad)
     print(render(rows, options.format), end="")
     return 0
 

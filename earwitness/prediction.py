@@ -1,84 +1,55 @@
 """Classifying a person's own files with the trained ensemble."""
 
-import json
+import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
+from typing import Annotated, Literal, TypeVar
 
 import numpy as np
-import pandas as pd
 import torch
 from numpy.typing import NDArray
+from pydantic import ConfigDict, Field, TypeAdapter
+from pydantic.dataclasses import dataclass
 from scipy.special import log_softmax, logsumexp
 
 from earwitness.audio.decode import load_clip
-from earwitness.audio.files import has_suffix
+from earwitness.audio.problems import enumerate_problems, printable
 from earwitness.ensemble import combine
 from earwitness.errors import EarwitnessError
+from earwitness.guesses import Guess
 from earwitness.inference.member import Member, load_member
 from earwitness.inference.prediction import augmented
 
 FloatArray = NDArray[np.float64]
+Decoded = tuple[Path, dict[int, NDArray[np.float32]]]
+OnBad = Literal["fail", "drop"]
+Number = Annotated[float, Field(allow_inf_nan=False)]
+T = TypeVar("T")
+NonEmpty = Annotated[T, Field(min_length=1)]
 BATCH = 16
 
-
-@dataclass(frozen=True)
-class Guess:
-    """One class for one file.
-
-    Attributes
-    ----------
-    file : str
-        The file as it was named or found.
-    rank : int
-        From 1.
-    label : str
-        Category.
-    probability : float
-        Of the ensemble, in [0, 1].
-    """
-
-    file: str
-    rank: int
-    label: str
-    probability: float
+log = logging.getLogger(__name__)
 
 
-def find_audio(paths: Sequence[Path]) -> list[Path]:
-    """List files, and the audio files below folders.
+@dataclass(frozen=True, config=ConfigDict(strict=True))
+class _FittedFold:
+    """What is used of a fold in ensemble.json."""
 
-    Parameters
-    ----------
-    paths : sequence of Path
-        Files are taken whatever their name; folders are searched for audio files by their
-        ending, hidden ones left out.
+    weights: dict[str, Number]
+    temperatures: dict[str, Annotated[Number, Field(gt=0)]]
+    tta_shifts_seconds: NonEmpty[tuple[Number, ...]]
 
-    Returns
-    -------
-    list of Path
-        In the order given, folders sorted.
 
-    Raises
-    ------
-    EarwitnessError
-        If a path does not exist, or nothing was found.
-    """
-    files: list[Path] = []
-    for path in paths:
-        if path.is_dir():
-            found = (
-                file
-                for file in path.rglob("*")
-                if has_suffix(file.name) and not file.name.startswith(".") and file.is_file()
-            )
-            files += sorted(found)
-        elif path.is_file():
-            files.append(path)
-        else:
-            raise EarwitnessError(f"{path} does not exist")
-    if not files:
-        raise EarwitnessError(f"no audio files below {', '.join(map(str, paths))}")
-    return files
+@dataclass(frozen=True, config=ConfigDict(strict=True))
+class _Fitted:
+    """What is used of ensemble.json; the members' names become folders' names."""
+
+    members: NonEmpty[tuple[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], ...]]
+    folds: NonEmpty[dict[Annotated[str, Field(pattern=r"^[0-9]{1,9}$")], _FittedFold]]
+
+
+FITTED = TypeAdapter(_Fitted)
 
 
 class Ensemble:
@@ -100,23 +71,21 @@ class Ensemble:
     def __init__(self, directory: Path, fold: int | None) -> None:
         path = directory / "ensemble.json"
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
+            fitted = FITTED.validate_json(path.read_bytes())
         except (OSError, ValueError) as error:
             raise EarwitnessError(
                 f"{path} cannot be read: train the ensemble with `dvc repro`, fetch it with "
                 "`dvc pull`, or name another folder with --model"
             ) from error
-        if fold is not None and str(fold) not in content["folds"]:
-            raise EarwitnessError(
-                f"{path} has no fold {fold}: there are {', '.join(content['folds'])}"
-            )
-        chosen = content["folds"] if fold is None else {str(fold): content["folds"][str(fold)]}
+        if fold is not None and str(fold) not in fitted.folds:
+            raise EarwitnessError(f"{path} has no fold {fold}: there are {', '.join(fitted.folds)}")
+        chosen = fitted.folds if fold is None else {str(fold): fitted.folds[str(fold)]}
         self.folds = list(chosen.values())
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.members: list[dict[str, Member]] = [
             {
                 name: load_member(directory / "members" / name / f"fold{number}", device)
-                for name in content["members"]
+                for name in fitted.members
             }
             for number in chosen
         ]
@@ -148,12 +117,12 @@ class Ensemble:
             combine(
                 {
                     name: augmented(
-                        member, waveforms[member.sample_rate], fitted["tta_shifts_seconds"]
+                        member, waveforms[member.sample_rate], fitted.tta_shifts_seconds
                     ).shifted.mean(axis=1)
                     for name, member in members.items()
                 },
-                fitted["weights"],
-                fitted["temperatures"],
+                fitted.weights,
+                fitted.temperatures,
             )
             for members, fitted in zip(self.members, self.folds, strict=True)
         ]
@@ -161,21 +130,44 @@ class Ensemble:
         return mean
 
 
-def _batches(
-    files: Sequence[Path], ensemble: Ensemble
-) -> Iterator[tuple[Sequence[Path], FloatArray]]:
+def _decode(files: Sequence[Path], ensemble: Ensemble, on_bad: OnBad) -> Iterator[Decoded]:
+    """Decode files at all rates; what is wrong with any is told after the last."""
     model = ensemble.any_member
-    for start in range(0, len(files), BATCH):
-        batch = files[start : start + BATCH]
+    problems: list[str] = []
+    for path in files:
+        try:
+            clip = {
+                rate: load_clip(path, rate, model.seconds, model.resampler)
+                for rate in ensemble.sample_rates
+            }
+        except EarwitnessError as error:
+            problems.append(str(error))
+        else:
+            yield path, clip
+    if problems:
+        told = f"{len(problems)} of {len(files)} files cannot be used:\n"
+        told = problems[0] if len(files) == 1 else told + enumerate_problems(problems)
+        if on_bad == "fail" or len(problems) == len(files):
+            raise EarwitnessError(told)
+        log.warning("%s", told)
+
+
+def _batches(
+    clips: Iterator[Decoded], ensemble: Ensemble
+) -> Iterator[tuple[Sequence[Path], FloatArray]]:
+    while batch := list(islice(clips, BATCH)):
         waveforms = {
-            rate: np.stack([load_clip(p, rate, model.seconds, model.resampler) for p in batch])
-            for rate in ensemble.sample_rates
+            rate: np.stack([clip[rate] for _, clip in batch]) for rate in ensemble.sample_rates
         }
-        yield batch, ensemble.log_probs(waveforms)
+        yield [path for path, _ in batch], ensemble.log_probs(waveforms)
 
 
 def classify_files(
-    files: Sequence[Path], directory: Path, fold: int | None, top: int
+    files: Sequence[Path],
+    directory: Path,
+    fold: int | None,
+    top: int,
+    on_bad: OnBad = "fail",
 ) -> list[Guess]:
     """Classify files.
 
@@ -189,6 +181,9 @@ def classify_files(
         One fold's models, or those of all folds.
     top : int
         Classes a file.
+    on_bad : {"fail", "drop"}
+        Whether files that cannot be decoded are an error or left out with a warning; either
+        names them all.
 
     Returns
     -------
@@ -198,45 +193,16 @@ def classify_files(
     Raises
     ------
     EarwitnessError
-        If there is no trained ensemble, or a file cannot be decoded.
+        If there is no trained ensemble, or files cannot be decoded.
     """
     ensemble = Ensemble(directory, fold)
     categories = [entry["category"] for entry in ensemble.any_member.classes]
     guesses = []
-    for batch, log_probs in _batches(files, ensemble):
+    for batch, log_probs in _batches(_decode(files, ensemble, on_bad), ensemble):
         for path, row in zip(batch, log_probs, strict=True):
             best = np.argsort(-row, kind="stable")[:top]
             guesses += [
-                Guess(str(path), rank, categories[index], round(float(np.exp(row[index])), 6))
+                Guess(printable(path), rank, categories[index], round(float(np.exp(row[index])), 6))
                 for rank, index in enumerate(best, start=1)
             ]
     return guesses
-
-
-def render(guesses: Sequence[Guess], form: str) -> str:
-    """Lay out guesses as text.
-
-    Parameters
-    ----------
-    guesses : sequence of Guess
-        As `classify_files` returns them.
-    form : {"table", "csv", "json"}
-        The format.
-
-    Returns
-    -------
-    str
-        Ending in a newline.
-    """
-    if form == "table":
-        width = max(len(guess.file) for guess in guesses)
-        lines = [
-            f"{guess.file if guess.rank == 1 else '':<{width}}  "
-            f"{guess.probability:6.3f}  {guess.label}"
-            for guess in guesses
-        ]
-        return "\n".join(lines) + "\n"
-    table = pd.DataFrame([vars(guess) for guess in guesses])
-    if form == "csv":
-        return str(table.to_csv(index=False, lineterminator="\n"))
-    return json.dumps(table.to_dict("records"), indent=2, ensure_ascii=False) + "\n"

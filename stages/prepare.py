@@ -12,11 +12,13 @@ from stages.params import ParamsFile
 
 # Always stored, so that members at this rate can be added without decoding anew.
 BASE_RATE = 16000
+# Each may have a file of half an hour in memory.
+MAX_WORKERS = 4
 
 
 def main(params: ParamsFile) -> None:
     """Write data/prepared/ and data/manifest.csv."""
-    on_missing = params.get("data.on_missing", str)
+    on_bad = params.get("data.on_bad", str)
     rates = stored_rates(params)
     # What is missing is told together with what cannot be decoded, once all files were read.
     clips, problems = find_clips(Path(params.get("data.root", str)))
@@ -26,8 +28,8 @@ def main(params: ParamsFile) -> None:
         params.get("prepare", PrepareParams),
         Path("data/prepared"),
         Path("data/manifest.csv"),
-        on_missing,
-        os.cpu_count() or 1,
+        on_bad,
+        min(os.cpu_count() or 1, MAX_WORKERS),
         problems,
     )
     logging.info("%d clips at %s Hz", count, ", ".join(map(str, rates)))

@@ -56,7 +56,7 @@ class Root:
         The networks and backbones of `model`, i.e. the members of the ensemble.
     """
 
-    seed: Annotated[int, Field(ge=0)]
+    seed: Annotated[int, Field(ge=0, lt=2**32)]  # torch takes 64 bits, and epochs are mixed in
     folds: tuple[int, ...]
     members: tuple[str, ...]
     model: ModelParams

@@ -18,7 +18,7 @@ LAYERS = (
     {"splits", "fold", "features", "augment", "calibration"},
     {"nets", "backbones"},
     {"training", "inference"},
-    {"ensemble", "selection", "ensembling", "evaluation", "plots"},
+    {"ensemble", "selection", "ensembling", "evaluation", "plots", "guesses"},
     {"prediction", "report", "checkup", "repro"},
     {"__main__"},
 )

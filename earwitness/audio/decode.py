@@ -4,6 +4,7 @@ Training and prediction share `load_clip`, so that a file gives the same bits in
 """
 
 import io
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +13,18 @@ import numpy.typing as npt
 import soundfile as sf
 import soxr
 
+from earwitness.audio.problems import printable
 from earwitness.errors import EarwitnessError
+from earwitness.schema.prepare import RATES
 
 MAX_FILE_BYTES = 200_000_000
 MAX_SAMPLES = 50_000_000  # over all channels: 200 MB decoded
 MAX_SECONDS = 1800
-RATES = (1_000, 384_000)
 MAX_CHANNELS = 32
+UNKNOWN_FRAMES = 2**63 - 1  # libsndfile's SF_COUNT_MAX: a FLAC that was written to a pipe
 MAX_PEAK = float(2**31)  # full scale of 32-bit integers stored as floats
 CANCELLATION = 1e-4  # -40 dB
+BLOCK_FRAMES = 1 << 20
 
 Waveform = npt.NDArray[np.float32]
 
@@ -31,17 +35,24 @@ def read_file(path: Path) -> bytes:
     Raises
     ------
     EarwitnessError
-        If there is no such file, it cannot be read or is larger than 200 MB.
+        If there is no such file, it is a folder, pipe or device, it cannot be read or is larger
+        than 200 MB.
     """
+    name = printable(path)
     try:
-        size = path.stat().st_size
-        if size > MAX_FILE_BYTES:
+        # Looked at before it is opened: a pipe would wait for ever, a device never end.
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            kind = "Is a directory" if path.is_dir() else "Is a pipe or device, not a file"
+            raise EarwitnessError(f"{name} cannot be read: {kind}")
+        if status.st_size > MAX_FILE_BYTES:
             raise EarwitnessError(
-                f"{path} is larger than {MAX_FILE_BYTES // 1_000_000} MB: cut it into clips"
+                f"{name} is larger than {MAX_FILE_BYTES // 1_000_000} MB: cut it into clips"
             )
-        return path.read_bytes()
+        with path.open("rb") as file:
+            return file.read(status.st_size)
     except OSError as error:
-        raise EarwitnessError(f"{path} cannot be read: {error.strerror or error}") from error
+        raise EarwitnessError(f"{name} cannot be read: {error.strerror or error}") from error
 
 
 def decode(path: Path, content: bytes | None = None) -> tuple[Waveform, int]:
@@ -67,27 +78,34 @@ def decode(path: Path, content: bytes | None = None) -> tuple[Waveform, int]:
         If the file is missing or not audio, has no frames, holds NaN or infinite samples,
         or is beyond a limit on its rate, channels or length.
     """
-    stream = io.BytesIO(read_file(path) if content is None else content)
+    name = printable(path)
+    stream = _Content(read_file(path) if content is None else content)
     try:
         with sf.SoundFile(stream) as file:
-            _check_header(path, file)
-            # A header may promise more frames than there are, or than fit in memory: read
-            # at most one too many, and judge by what came.
-            limit = min(MAX_SAMPLES // file.channels, MAX_SECONDS * file.samplerate)
-            waveform = file.read(limit + 1, dtype="float32", always_2d=True)
+            _check_header(name, file)
+            # There may be fewer frames than the header promises, but more are never read.
+            waveform = file.read(file.frames, dtype="float32", always_2d=True)
             sample_rate = int(file.samplerate)
     except (sf.LibsndfileError, RuntimeError) as error:
         reason = str(getattr(error, "error_string", error)).rstrip(". ")
-        raise EarwitnessError(f"{path} is not a readable audio file ({reason})") from error
+        raise EarwitnessError(f"{name} is not a readable audio file ({reason})") from error
     if len(waveform) == 0:
-        raise EarwitnessError(f"{path} holds no audio: it ends after its header")
-    if len(waveform) > limit:
-        raise EarwitnessError(f"{path} is longer than {limit / sample_rate:.0f} s: cut it")
+        raise EarwitnessError(f"{name} holds no audio: it ends after its header")
     if not np.isfinite(waveform).all():
-        raise EarwitnessError(f"{path} holds samples that are NaN or infinite")
-    if np.abs(waveform).max() > MAX_PEAK:
-        raise EarwitnessError(f"{path} holds samples far beyond full scale (over 2**31)")
+        raise EarwitnessError(f"{name} holds samples that are NaN or infinite")
+    if max(waveform.max(), -waveform.min()) > MAX_PEAK:
+        raise EarwitnessError(f"{name} holds samples far beyond full scale (over 2**31)")
     return waveform, sample_rate
+
+
+class _Content(io.BytesIO):
+    """The bytes of a file; of damaged ones libsndfile wants to see what is before the first."""
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        try:
+            return super().seek(offset, whence)
+        except (ValueError, OverflowError):
+            return self.tell()
 
 
 def to_mono(waveform: Waveform) -> Waveform:
@@ -116,9 +134,21 @@ def cancels(waveform: Waveform) -> bool:
     """
     if waveform.shape[1] == 1:
         return False
-    channels = float(np.mean(np.square(waveform, dtype=np.float64)))
-    mixed = float(np.mean(np.square(waveform.mean(axis=1, dtype=np.float64))))
-    return mixed < CANCELLATION * channels
+    mixed = mean_square(waveform.mean(axis=1, dtype=np.float64))
+    return mixed < CANCELLATION * mean_square(waveform)
+
+
+def mean_square(waveform: npt.NDArray[np.floating]) -> float:
+    """Mean of the squared samples of a waveform of at least one frame, in double precision.
+
+    Block by block: the squares of half an hour would take twice the memory of the waveform.
+    """
+    blocks = range(0, len(waveform), BLOCK_FRAMES)
+    total = sum(
+        float(np.square(waveform[start : start + BLOCK_FRAMES], dtype=np.float64).sum())
+        for start in blocks
+    )
+    return total / waveform.size
 
 
 def resample(waveform: Waveform, source_rate: int, target_rate: int, quality: str) -> Waveform:
@@ -198,17 +228,23 @@ def load_clip(path: Path, sample_rate: int, seconds: float, quality: str) -> Wav
 
 
 def file_rate(path: Path) -> int:
-    """Sample rate in Hz that a file's header states, 0 if it is not readable audio."""
+    """Sample rate in Hz that a file's header states, 0 if it is no file or no audio."""
     try:
-        return int(sf.info(path).samplerate)
+        return int(sf.info(path).samplerate) if path.is_file() else 0
     except (sf.LibsndfileError, OSError, RuntimeError):
         return 0
 
 
-def _check_header(path: Path, file: Any) -> None:
+def _check_header(name: str, file: Any) -> None:
+    """Refuse what cannot be right or would fill the memory, before anything is decoded."""
     if not RATES[0] <= file.samplerate <= RATES[1]:
         raise EarwitnessError(
-            f"{path} has a sample rate of {file.samplerate} Hz, outside {RATES[0]}-{RATES[1]} Hz"
+            f"{name} has a sample rate of {file.samplerate} Hz, outside {RATES[0]}-{RATES[1]} Hz"
         )
     if file.channels > MAX_CHANNELS:
-        raise EarwitnessError(f"{path} has {file.channels} channels, more than {MAX_CHANNELS}")
+        raise EarwitnessError(f"{name} has {file.channels} channels, more than {MAX_CHANNELS}")
+    if file.frames == UNKNOWN_FRAMES:
+        raise EarwitnessError(f"{name} does not say how long it is: convert it anew")
+    limit = min(MAX_SAMPLES // file.channels, MAX_SECONDS * file.samplerate)
+    if file.frames > limit:
+        raise EarwitnessError(f"{name} is longer than {limit / file.samplerate:.0f} s: cut it")

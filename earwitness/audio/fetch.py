@@ -4,7 +4,7 @@ import hashlib
 import logging
 import shutil
 from pathlib import Path
-from typing import Literal
+from typing import IO, Any, Literal
 from urllib.parse import urlsplit
 
 import pooch
@@ -18,6 +18,7 @@ from earwitness.store.atomic import atomic_directory
 log = logging.getLogger(__name__)
 
 TIMEOUT_SECONDS = 30
+MAX_DOWNLOAD_BYTES = 20_000_000_000
 BOTH_WAYS = (
     "run `make repro DATA=/path/to/ESC-50` with a copy you have, or run again with a network "
     "(or with another data.url)"
@@ -100,7 +101,7 @@ def _download(params: DataParams, root: Path, folder: Path) -> Path:
                 known_hash=f"sha256:{params.sha256.lower()}" if params.sha256 else None,
                 fname=name,
                 path=folder,
-                downloader=pooch.HTTPDownloader(progressbar=True, timeout=TIMEOUT_SECONDS),
+                downloader=_download_file,
             )
         )
     except OSError as error:  # every error of requests is one
@@ -120,6 +121,34 @@ def _download(params: DataParams, root: Path, folder: Path) -> Path:
             pooch.file_hash(str(archive)),
         )
     return archive
+
+
+def _download_file(url: str, target: str, caller: Any) -> None:
+    """Download for pooch, to a limit: a server may send without end."""
+    download = pooch.HTTPDownloader(progressbar=True, timeout=TIMEOUT_SECONDS)
+    with Path(target).open("wb") as file:
+        download(url, _Limited(file, url), caller)
+
+
+class _Limited:
+    """A file that takes so many bytes and no more."""
+
+    def __init__(self, file: IO[bytes], url: str) -> None:
+        self._file = file
+        self._url = url
+        self._left = MAX_DOWNLOAD_BYTES
+
+    def write(self, block: bytes) -> None:
+        self._left -= len(block)
+        if self._left < 0:
+            raise EarwitnessError(
+                f"{self._url} sends more than {MAX_DOWNLOAD_BYTES} bytes: see whether data.url "
+                "is the address of the data set"
+            )
+        self._file.write(block)
+
+    def flush(self) -> None:
+        self._file.flush()
 
 
 def _clear_except(folder: Path, name: str) -> None:

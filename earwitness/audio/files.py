@@ -6,20 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from earwitness.audio.decode import file_rate
-
-SUFFIXES = frozenset(
-    (".wav", ".ogg", ".oga", ".opus", ".flac", ".mp3", ".aif", ".aiff", ".aifc", ".au", ".caf")
-)
-
-
-def stem_of(name: str) -> str:
-    """`name` without the suffix of an audio file; another dot is part of the name."""
-    return Path(name).stem if has_suffix(name) else name
-
-
-def has_suffix(name: str) -> bool:
-    """Whether a file name ends like an audio file's."""
-    return Path(name).suffix.lower() in SUFFIXES
+from earwitness.audio.names import has_suffix, stem_of
 
 
 class AudioFiles:

@@ -18,6 +18,7 @@ from earwitness.audio.decode import (
     cancels,
     conform,
     decode,
+    mean_square,
     read_file,
     samples_in,
     to_mono,
@@ -40,7 +41,7 @@ Treated = tuple[Facts, dict[int, Waveform]]
 def _refusal(problems: Sequence[str]) -> EarwitnessError:
     return EarwitnessError(
         f"{len(problems)} clips cannot be used (add or mend the files or the CSV, or set "
-        f"data.on_missing to drop):\n{enumerate_problems(problems)}"
+        f"data.on_bad to drop):\n{enumerate_problems(problems)}"
     )
 
 
@@ -188,7 +189,7 @@ def _treat(path: Path, rates: Sequence[int], params: PrepareParams) -> Treated:
         channels=waveform.shape[1],
         frames=len(waveform),
         peak=_six_digits(np.abs(mono).max()),
-        rms=_six_digits(np.sqrt(np.mean(np.square(mono, dtype=np.float64)))),
+        rms=_six_digits(np.sqrt(mean_square(mono))),
         silent_fraction=_six_digits(np.mean(np.abs(mono) < SILENT_BELOW)),
         treatment=_treatment(waveform, rate, rates, params.seconds),
     )

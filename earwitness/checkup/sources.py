@@ -55,9 +55,9 @@ def check_data(
     if not problems:
         return Finding("data", "ok", text), clips
     text += f"; {len(problems)} cannot be used, the first: {problems[0]}"
-    if params.on_missing == "drop":
+    if params.on_bad == "drop":
         return Finding("data", "note", f"{text}; they are left out"), clips
-    return Finding("data", "problem", f"{text}: mend them, or set data.on_missing to drop"), clips
+    return Finding("data", "problem", f"{text}: mend them, or set data.on_bad to drop"), clips
 
 
 def check_weights(record: BackboneRecord, converted: Path, folders: Sequence[Path]) -> Finding:

@@ -29,6 +29,8 @@ STYLE: dict[Any, Any] = {
     "grid.color": GRID,
     "grid.linewidth": 0.6,
     "legend.frameon": False,
+    # A class may be called $x$: its name is no formula.
+    "text.parse_math": False,
     "savefig.facecolor": "white",
 }
 

@@ -21,7 +21,7 @@ class DataParams:
         Archive to download when `root` does not exist.
     sha256 : str
         SHA-256 of that archive; empty to accept any, with a warning.
-    on_missing : {"fail", "drop"}
+    on_bad : {"fail", "drop"}
         Whether missing, duplicate or undecodable clips are an error or left out.
     """
 
@@ -29,4 +29,4 @@ class DataParams:
     root: str
     url: str
     sha256: str
-    on_missing: Literal["fail", "drop"]
+    on_bad: Literal["fail", "drop"]

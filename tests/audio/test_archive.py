@@ -124,13 +124,13 @@ def test_limits(tmp_path: Path, make: Callable[..., Path]) -> None:
         unpack(archive, folder_for(tmp_path / "3"), max_files=2)
 
 
-def test_a_bomb_stops_at_the_limit(tmp_path: Path) -> None:
+def test_a_bomb_is_refused_before_it_goes_off(tmp_path: Path) -> None:
     folder = folder_for(tmp_path)
     archive = make_zip(tmp_path / "archive", {"zeros": bytes(30_000_000)})
     assert archive.stat().st_size < 100_000
     with pytest.raises(EarwitnessError, match="unfolds"):
         unpack(archive, folder, max_bytes=1_000_000)
-    assert (folder / "zeros").stat().st_size < 3_000_000
+    assert not (folder / "zeros").exists()
 
 
 @settings(max_examples=60, deadline=None)

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from earwitness.audio.dataset import Clip, find_clips, find_csv, is_plain
+from earwitness.audio.dataset import Clip, find_clips, find_csv
 from earwitness.audio.decode import decode
+from earwitness.audio.names import is_plain
 from earwitness.errors import EarwitnessError
 
 SaveTone = Callable[..., Path]
@@ -150,7 +151,7 @@ def test_names_that_lead_elsewhere(tmp_path: Path, save_tone: SaveTone, name: st
     )
     clips, dropped = find_clips(root)
     assert [clip.filename for clip in clips] == ["good.wav"]
-    assert dropped == [f"{name!r}: not a plain file name"]
+    assert dropped == [f"'{name}': not a plain file name"]
 
 
 @given(st.text(max_size=20))

@@ -182,7 +182,7 @@ def spoil(folder: Path, clips: list[Clip]) -> list[str]:
 def test_all_bad_files_are_in_one_message(tmp_path: Path, save_tone: SaveTone) -> None:
     clips = some_clips(tmp_path, save_tone)
     bad = spoil(tmp_path, clips)
-    with pytest.raises(EarwitnessError, match=r"6 clips .*data\.on_missing") as caught:
+    with pytest.raises(EarwitnessError, match=r"6 clips .*data\.on_bad") as caught:
         run(clips, tmp_path / "out", dropped=["gone.wav: no such file"])
     assert str(caught.value).splitlines()[1] == "  gone.wav: no such file"
     named = [line.split("/")[-1] for line in str(caught.value).splitlines()[2:]]

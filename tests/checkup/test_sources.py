@@ -40,17 +40,17 @@ def test_a_fold_that_the_data_does_not_have(params: DataParams) -> None:
     assert "no fold 7" in finding.text
 
 
-@pytest.mark.parametrize(("on_missing", "level"), [("fail", "problem"), ("drop", "note")])
+@pytest.mark.parametrize(("on_bad", "level"), [("fail", "problem"), ("drop", "note")])
 @pytest.mark.parametrize("damage", ["gone", "cut"])
 def test_clips_that_cannot_be_used(
-    params: DataParams, on_missing: str, level: str, damage: str
+    params: DataParams, on_bad: str, level: str, damage: str
 ) -> None:
     clip = sorted(Path(params.root, "audio").iterdir())[0]
     if damage == "gone":
         clip.unlink()
     else:
         clip.write_bytes(b"no audio")
-    finding, _ = check_data(replace(params, on_missing=on_missing), None, [1])
+    finding, _ = check_data(replace(params, on_bad=on_bad), None, [1])
     assert finding.level == level
     assert clip.stem in finding.text
 

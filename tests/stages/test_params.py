@@ -117,6 +117,7 @@ def test_asking_for_the_wrong_type_is_a_mistake_in_the_code(
         ),
         ({"runtime.device": "gpu"}, "runtime.device must be text that matches ^(auto|cpu|cuda"),
         ({"seed": -1}, "seed must be at least 0, not -1"),
+        ({"seed": 2**32}, "seed must be less than 4294967296"),
         ({"splits.validation_fraction": 1.0}, "must be less than 1.0, not 1.0"),
         (
             {"features.spec_cnn.f_max": 9000.0},
@@ -236,6 +237,12 @@ def test_whole_numbers_are_fine_where_a_number_is_asked(tmp_path: Path) -> None:
     assert open_params(path).get("ensemble.l2", float) == 1.0
 
 
+def bomb(level: str, levels: int = 40) -> str:
+    """Lines of which each has the one above it twice."""
+    lines = [f"a{number}: &a{number} {level.format(number - 1)}" for number in range(1, levels)]
+    return "\n".join(["a0: &a0 {x: 1}", *lines])
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [
@@ -248,7 +255,15 @@ def test_whole_numbers_are_fine_where_a_number_is_asked(tmp_path: Path) -> None:
         ("seed: -.inf", "seed must be a finite number, not -inf"),
         ("seed: 2020-01-01", "seed must be a plain value, not a date"),
         ("seed: 42\n3: 4", "the top level has the key 3, which is not text"),
-        ("seed: &x [*x]", "an alias refers to itself"),
+        ("seed: &x [*x]", r"line \d+: the alias \*x refers to itself"),
+        ("a: &x 1\nseed: &x [*x]", r"line \d+: the alias \*x refers to itself"),
+        ("seed: *x", r"line \d+: the alias \*x refers to itself or to nothing"),
+        (bomb("[*a{0}, *a{0}]"), r"line \d+: this is more than 100000 values"),
+        (bomb("{{<<: [*a{0}, *a{0}]}}"), r"line \d+: this is more than 100000 values"),
+        ("seed: 42 #" + "x" * 100_000, "larger than 100 kB"),
+        ("seed: " + "[" * 50_000, r"line \d+: more than 50 levels"),
+        ("seed: " + "{a: " * 20_000, r"line \d+: more than 50 levels"),
+        ("seed: " + "- " * 20_000, r"line \d+: not valid YAML"),
     ],
 )
 def test_yaml_that_parameters_must_not_have(tmp_path: Path, line: str, message: str) -> None:

@@ -32,7 +32,7 @@ VALID = {
         "root": "data/raw/tiny",
         "url": "https://example.org/tiny.zip",
         "sha256": "",
-        "on_missing": "fail",
+        "on_bad": "fail",
     },
     "prepare": {"seconds": 5.0, "resampler": "HQ"},
     "splits": {"validation_fraction": 0.25},
