@@ -26,13 +26,16 @@ CLIPS = 256
 AUGMENT = SpecAugmentParams(
     roll=0.5,
     gain_db=6.0,
+    filter_db=0.0,
     time_masks=2,
     time_mask_frames=24,
     frequency_masks=2,
     frequency_mask_bins=8,
     mask_probability=0.9,
+    mixing="between_class",
     mixup_alpha=0.4,
     mixup_probability=1.0,
+    crop=1.0,
 )
 
 
@@ -64,7 +67,9 @@ def prepare(case: Case, clips: int) -> dict[str, Work]:
     optimiser = torch.optim.AdamW(model.parameters(), lr=1e-4)
     rng = np.random.default_rng(0)
     features = rng.standard_normal((clips, *case.shape), dtype=np.float32).astype(np.float16)
-    examples = SpectrogramExamples(features, np.arange(clips) % CLASSES, CLASSES, AUGMENT, 0)
+    names = ("waveform",) if mels == 1 else ("log_mel", "pcen")[:channels]
+    labels = np.arange(clips) % CLASSES
+    examples = SpectrogramExamples(features, names, labels, CLASSES, AUGMENT, 0)
     positions = rng.permutation(clips)[: case.batch]
     (x,), targets = examples.batch(positions, 0)
     x = x.contiguous(memory_format=torch.channels_last)

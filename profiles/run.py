@@ -120,7 +120,8 @@ def run_profile(name: str, jobs: int) -> None:
         workspace = Workspace(Path(".profiles", name), profile_params(name))
         root = workspace.root
         _link_data(root)
-        workspace.run("earwitness", "repro", "-j", str(jobs))
+        # The pages about single clips are not what a profile is for; `dvc repro` there makes them.
+        workspace.run("earwitness", "repro", "-j", str(jobs), "evaluate")
     minutes = (time.time() - began) / 60
     if not _ran_whole(root, began):
         print(f"Some stages had been run before: {RESULTS / name}.json stays as it is.")
