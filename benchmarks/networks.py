@@ -56,7 +56,9 @@ def prepare(case: Case, clips: int) -> dict[str, Work]:
     """
     precision = "auto" if case.ours else "float32"
     runtime = choose_runtime(
-        RuntimeParams(device="cpu", precision=precision, threads=torch.get_num_threads())
+        RuntimeParams(
+            device="cpu", precision=precision, threads=torch.get_num_threads(), memory_gb=4.0
+        )
     )
     torch.manual_seed(0)
     channels, mels, _ = case.shape

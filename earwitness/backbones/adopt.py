@@ -109,10 +109,11 @@ def main() -> int:
     except EarwitnessError as mistake:
         print(mistake, file=sys.stderr)
         return 2
+    name = record.name
     print(
-        f"{record.name} is a backbone now; its weights: {record.licence}. Add "
-        f"`{record.name}: *speech` under finetune in params.yaml, then run "
-        f"`dvc exp run -S 'model.backbones=[{record.name}]' -S 'members=[spec_cnn,{record.name}]'`"
+        f"{name} is a backbone now; its weights: {record.licence}. Run `dvc exp run "
+        f"-S 'model.backbones=[{name}]' -S 'members=[spec_cnn,bc_resnet,{name}]' "
+        f"-S '+finetune.{name}=${{finetune.wav2vec2_base}}'`"
     )
     return 0
 
