@@ -96,8 +96,8 @@ def prepare(
     while True:
         try:
             with (
-                open_manifest(manifest_path, len(dropped)) as add_row,
                 _new_stores(clips, rates, params, out_dir) as stores,
+                open_manifest(manifest_path, len(dropped)) as add_row,
             ):
                 problems = _fill(clips, stores, add_row, params, workers)
                 if problems or (dropped and on_bad == "fail"):

@@ -63,7 +63,7 @@ def start_dvc(project: Path) -> subprocess.Popen[bytes]:
 
 
 def partial_files(project: Path) -> list[Path]:
-    return list((project / "data").glob(".features.*.partial.h5"))
+    return list((project / "data" / "features").glob(".spec_cnn.*.partial.h5"))
 
 
 def writing_stage(dvc: subprocess.Popen[bytes], project: Path) -> psutil.Process:
@@ -74,7 +74,7 @@ def writing_stage(dvc: subprocess.Popen[bytes], project: Path) -> psutil.Process
     return next(
         process
         for process in psutil.Process(dvc.pid).children(recursive=True)
-        if process.cmdline()[1:] == ["-m", "stages", "features"]
+        if process.cmdline()[1:] == ["-m", "stages", "features", "spec_cnn"]
     )
 
 
@@ -97,10 +97,10 @@ def test_when_dvc_is_killed_its_stage_ends_and_the_next_dvc_completes(
 
 @pytest.mark.usefixtures("project")
 def test_a_stage_without_dvc_needs_none(project: Path) -> None:
-    """Started by hand it outlives whoever started it: `nohup python -m stages features &`."""
+    """Started by hand it outlives whoever started it: `nohup python -m stages features spec_cnn &`."""
     variables = {name: value for name, value in os.environ.items() if not name.startswith("DVC_")}
     shell = subprocess.Popen(
-        ["/bin/sh", "-c", f"{sys.executable} -m stages features & echo $!; wait"],
+        ["/bin/sh", "-c", f"{sys.executable} -m stages features spec_cnn & echo $!; wait"],
         cwd=project,
         env=variables | {"PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
