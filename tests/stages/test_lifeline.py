@@ -97,7 +97,7 @@ def test_when_dvc_is_killed_its_stage_ends_and_the_next_dvc_completes(
 
 @pytest.mark.usefixtures("project")
 def test_a_stage_without_dvc_needs_none(project: Path) -> None:
-    """Started by hand it outlives whoever started it: `nohup python -m stages features spec_cnn &`."""
+    """Started by hand it outlives whoever started it: `nohup python -m stages ... &`."""
     variables = {name: value for name, value in os.environ.items() if not name.startswith("DVC_")}
     shell = subprocess.Popen(
         ["/bin/sh", "-c", f"{sys.executable} -m stages features spec_cnn & echo $!; wait"],
