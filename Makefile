@@ -40,7 +40,9 @@ demo: $(PAGE) ## the whole pipeline on the 100 clips in demo/ (minutes, in .demo
 	@$(BIN)/python -m demo.run
 
 test: $(PAGE) ## the tests, with coverage of the library
-	@$(WITH_VENV) $(BIN)/python -m pytest --cov=earwitness --cov-fail-under=85
+	@# A process a core, of one thread each; the tests of a file build on one another.
+	@$(WITH_VENV) OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile \
+		--cov=earwitness --cov-fail-under=85
 
 fuzz: $(INSTALLED) ## damaged audio files, CASES of them (10000), others each time (minutes)
 	@EARWITNESS_FUZZ=$(or $(CASES),10000) $(BIN)/python -m pytest tests/hostile/test_fuzz.py -q -s
