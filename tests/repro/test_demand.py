@@ -16,7 +16,7 @@ DESKTOP = Offer(cores=8, memory_gb=32.0, gpus=1)
 
 def settings(device: str = "auto", threads: int = 1) -> Settings:
     return Settings(
-        RuntimeParams(device=device, precision="auto", threads=threads),
+        RuntimeParams(device=device, precision="auto", threads=threads, memory_gb=4.0),
         ReproParams(
             threads={"prepare": 0, "fetch": 2},
             memory_gb={"default": 2.5, "trunk": 12.0},
@@ -70,7 +70,7 @@ def test_gpus_are_those_that_cuda_may_show(
     assert visible_gpus() == expected
 
 
-RUNTIME = "runtime: {device: auto, precision: auto, threads: 1}\n"
+RUNTIME = "runtime: {device: auto, precision: auto, threads: 1, memory_gb: 4.0}\n"
 
 
 @pytest.mark.parametrize(
