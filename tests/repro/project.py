@@ -87,7 +87,7 @@ stages:
 
 PARAMS: dict[str, Any] = {
     "parts": [1, 2],
-    "runtime": {"device": "auto", "precision": "auto", "threads": 1},
+    "runtime": {"device": "auto", "precision": "auto", "threads": 1, "memory_gb": 1.0},
     "repro": {"threads": {"source": 0}, "memory_gb": {"default": 0.1}, "gpu": []},
 }
 
