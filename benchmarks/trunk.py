@@ -95,7 +95,7 @@ def measure(name: str, clips: int, seconds: float, unfrozen: int, batch: int) ->
         return output
 
     def whole(model: PretrainedClassifier, rows: np.ndarray) -> Tensor:
-        return model.classify(torch.from_numpy(waveforms[rows]))
+        return model.classify(torch.from_numpy(waveforms[rows]))[0]
 
     model = PretrainedClassifier(backbone, unfrozen, CLASSES, HeadParams(256, 0.0))
     torch.nn.init.normal_(model.head.attended.weight, std=0.02)
