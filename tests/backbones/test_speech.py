@@ -178,7 +178,7 @@ def test_eight_members_have_records() -> None:
     assert len(OURS) == 8
 
 
-@pytest.mark.parametrize("name", ["WAV2VEC2_XLSR53", "hubert_xlarge", "Wav2Vec2_ASR_Large_960H"])
+@pytest.mark.parametrize("name", ["WAV2VEC2_XLSR_300M", "hubert_xlarge", "Wav2Vec2_ASR_Large_960H"])
 def test_other_bundles_are_known_by_their_name(name: str) -> None:
     record = get_record(name)
     assert record.name == name.lower()
