@@ -5,11 +5,13 @@ PYTHON ?= python3
 JOBS ?= 2
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+# What `dvc plots show` puts its charts in.
+PAGE := .dvc/plots/page.html
 # DVC's commands start with a plain `python`: it must be the environment's.
 WITH_VENV := PATH="$(CURDIR)/$(BIN):$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint repro clean
+.PHONY: help demo test lint repro bench clean
 
 help: ## list the targets
 	@echo "Earwitness: make <target>"
@@ -29,10 +31,13 @@ $(INSTALLED): requirements.lock
 	fi
 	@cp requirements.lock $@
 
-demo: $(INSTALLED) ## the whole pipeline on the 100 clips in demo/ (minutes, in .demo/)
+$(PAGE): $(INSTALLED) earwitness/plots/offline.py
+	@$(BIN)/python -m earwitness.plots.offline $@
+
+demo: $(PAGE) ## the whole pipeline on the 100 clips in demo/ (minutes, in .demo/)
 	@$(BIN)/python demo/run.py
 
-test: $(INSTALLED) ## the tests, with coverage of the library
+test: $(PAGE) ## the tests, with coverage of the library
 	@$(WITH_VENV) $(BIN)/python -m pytest --cov=earwitness --cov-fail-under=85
 
 lint: $(INSTALLED) ## ruff (lint and format) and mypy
@@ -40,7 +45,7 @@ lint: $(INSTALLED) ## ruff (lint and format) and mypy
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
-repro: $(INSTALLED) ## the whole pipeline; DATA=/path/to/ESC-50 says where the data set is
+repro: $(PAGE) ## the whole pipeline; DATA=/path/to/ESC-50 says where the data set is
 	@if [ -n "$${DATA:-}" ]; then \
 		case "$$DATA" in "~/"*) DATA="$$HOME/$${DATA#??}";; esac; \
 		folder="$$(cd "$$DATA" 2>/dev/null && pwd -P)" || { \
@@ -53,15 +58,19 @@ repro: $(INSTALLED) ## the whole pipeline; DATA=/path/to/ESC-50 says where the d
 	fi
 	@# A data set that has gone away since must be found or downloaded again.
 	@[ -e data/raw/ESC-50 ] || rm -f data/fetched.json
+	@$(WITH_VENV) $(BIN)/python -m earwitness check
 	@# The same as `dvc repro`, which runs its stages one by one: those of a fold need one core
 	@# each and nothing of one another, so $(JOBS) of them run side by side once their parents are done.
 	@$(WITH_VENV) sh -ec '\
 		dvc repro splits features trunk; \
-		for stages in "train|finetune" predict; do \
-			dvc stage list --name-only | grep -E "^($$stages)@" | xargs -P $(JOBS) -n 1 dvc repro --single-item; \
+		for stages in "train|finetune|clips|previews" predict; do \
+			dvc stage list --name-only | grep -E "^($$stages)(@|$$)" | xargs -P $(JOBS) -n 1 dvc repro --single-item; \
 		done; \
 		dvc repro'
 	@$(BIN)/python -m stages.show
+
+bench: $(INSTALLED) ## clips a second of our networks and of the notebook's, as a table (minutes)
+	@$(BIN)/python -m benchmarks.networks
 
 clean: ## remove the demo's workspace and the caches (not .venv, not results)
 	rm -rf .demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage dvc_plots

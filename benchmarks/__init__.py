@@ -1,1 +1,1 @@
-"""Measurements that anyone can repeat: ``python -m benchmarks.<name>``."""
+"""Measurements that anyone can repeat: ``python -m benchmarks.<name>`` prints one table."""

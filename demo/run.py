@@ -73,6 +73,9 @@ def build_workspace() -> None:
         run("dvc", "init", "--no-scm", "--force", "--quiet")
         run("dvc", "config", "core.analytics", "false")
         run("dvc", "config", "core.check_update", "false")
+    # A workspace of an earlier version has no page for the plots yet.
+    if "html_template" not in (WORKSPACE / ".dvc" / "config").read_text(encoding="utf-8"):
+        run("dvc", "config", "plots.html_template", "plots/page.html")
 
 
 def main() -> None:

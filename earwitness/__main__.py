@@ -1,4 +1,4 @@
-"""The command line: ``python -m earwitness predict PATH...``."""
+"""The command line: ``python -m earwitness predict PATH...``, ``python -m earwitness check``."""
 
 import argparse
 import sys
@@ -13,7 +13,7 @@ def parser() -> argparse.ArgumentParser:
     Returns
     -------
     argparse.ArgumentParser
-        With one subcommand, ``predict``.
+        With the subcommands ``predict`` and ``check``.
     """
     whole = argparse.ArgumentParser(prog="python -m earwitness", description=__doc__)
     commands = whole.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -44,6 +44,12 @@ def parser() -> argparse.ArgumentParser:
         metavar="K",
         help="use the models of one fold only; default: the mean over all folds' models",
     )
+    commands.add_parser(
+        "check",
+        help="what would stop the pipeline, and what it would take, before it runs",
+        description="Look at params.yaml, data, weights, disk, memory, git and DVC, and estimate "
+        "the time that `dvc repro` takes from a little of each stage's work. Writes nothing.",
+    )
     return whole
 
 
@@ -58,9 +64,14 @@ def main(arguments: list[str] | None = None) -> int:
     Returns
     -------
     int
-        0, or 2 after a mistake that was told in one sentence.
+        0, 1 if `check` has found a problem, or 2 after a mistake that was told in one sentence.
     """
     options = parser().parse_args(arguments)
+    if options.command == "check":
+        from stages.check import check
+
+        status: int = check()
+        return status
     try:
         from earwitness.prediction import classify_files, find_audio, render
 

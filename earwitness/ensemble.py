@@ -3,8 +3,10 @@
 Each member's logits are divided by a temperature (Guo et al. 2017, "On calibration of
 modern neural networks"); the pool is the normalised weighted sum of the members'
 log-probabilities, i.e. a weighted geometric mean of their probabilities (Genest and Zidek
-1986, "Combining probability distributions"; Hinton 2002, "products of experts"). Weights and
-temperatures are fitted on validation clips only.
+1986, "Combining probability distributions"; Hinton 2002, "products of experts"). Weights are
+those with the least loss, or are found greedily, which has fewer degrees of freedom (Caruana
+et al. 2004, "Ensemble selection from libraries of models"). Weights and temperatures are
+fitted on validation clips only.
 """
 
 from collections.abc import Mapping
@@ -17,6 +19,7 @@ from scipy.special import log_softmax
 
 from earwitness.calibration import fit_temperature, negative_log_likelihood
 from earwitness.errors import EarwitnessError
+from earwitness.schema.ensemble import EnsembleParams, Method
 
 Array = npt.NDArray[np.float64]
 
@@ -44,12 +47,17 @@ class Fitted:
 
 
 def fit(
-    validation_logits: Mapping[str, npt.ArrayLike], targets: npt.ArrayLike, l2: float
+    validation_logits: Mapping[str, npt.ArrayLike],
+    targets: npt.ArrayLike,
+    method: Method,
+    params: EnsembleParams,
 ) -> Fitted:
     """Fit a temperature a member, then the weights of the pool.
 
-    The weights minimise the mean negative log-likelihood plus
-    ``l2 * sum((w - 1 / M) ** 2)``, a convex problem, from uniform weights.
+    Log-linear weights minimise the mean negative log-likelihood plus
+    ``l2 * sum((w - 1 / M) ** 2)``, a convex problem, from uniform weights. Greedy weights are
+    shares of the members drawn one by one, each the one that lowers the loss of the mean
+    log-probabilities most, times the sharpness with the least loss.
 
     Parameters
     ----------
@@ -57,8 +65,10 @@ def fit(
         Logits of each of the M members on the validation clips.
     targets : array_like of int, shape (n,)
         Class index of each clip.
-    l2 : float
-        Pull of the weights towards uniform ones.
+    method : {"log_linear", "greedy"}
+        How the weights are found.
+    params : EnsembleParams
+        `l2` and `greedy_steps`.
 
     Returns
     -------
@@ -80,7 +90,11 @@ def fit(
         )
     temperatures = {name: fit_temperature(values, truth) for name, values in logits.items()}
     cooled = np.stack([log_softmax(x / temperatures[m], axis=1) for m, x in logits.items()])
-    weights = dict(zip(logits, _fit_weights(cooled, truth, l2), strict=True))
+    if method == "greedy":
+        found = _greedy_weights(cooled, truth, params.greedy_steps)
+    else:
+        found = _fit_weights(cooled, truth, params.l2)
+    weights = dict(zip(logits, found, strict=True))
     return Fitted(
         weights=weights,
         temperatures=temperatures,
@@ -168,6 +182,18 @@ def _fit_weights(log_probs: Array, truth: npt.NDArray[np.int64], l2: float) -> l
         options={"ftol": 1e-12, "gtol": 1e-8, "maxiter": 1000},
     )
     return [float(weight) for weight in found.x]
+
+
+def _greedy_weights(log_probs: Array, truth: npt.NDArray[np.int64], steps: int) -> list[float]:
+    counts = np.zeros(len(log_probs))
+    total = np.zeros_like(log_probs[0])
+    for step in range(1, steps + 1):
+        losses = [negative_log_likelihood((total + own) / step, truth) for own in log_probs]
+        best = int(np.argmin(losses))
+        counts[best] += 1
+        total += log_probs[best]
+    sharpness = 1 / fit_temperature(total / steps, truth)
+    return [float(count / steps * sharpness) for count in counts]
 
 
 def _checked(logits: Mapping[str, npt.ArrayLike]) -> dict[str, Array]:

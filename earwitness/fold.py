@@ -24,6 +24,8 @@ class Fold:
         Rows of the manifest.
     targets : np.ndarray [shape=(N,)]
         Class index of every clip of the manifest.
+    sources : np.ndarray [shape=(N,)]
+        Source recording of every clip of the manifest.
     classes : list of ClassEntry
         In the order of the indices.
     """
@@ -32,6 +34,7 @@ class Fold:
     validation: IntArray
     test: IntArray
     targets: IntArray
+    sources: NDArray[np.str_]
     classes: list[ClassEntry]
 
 
@@ -84,5 +87,10 @@ def read_fold(splits: Path, manifest: Path, fold: int) -> Fold:
         part: np.array(indices, dtype=np.int64)
         for part, indices in content["folds"][str(fold)].items()
     }
-    targets = class_indices(read_manifest(manifest, ["target"]), content["classes"])
-    return Fold(**rows, targets=targets, classes=content["classes"])
+    table = read_manifest(manifest, ["target", "src_file"])
+    return Fold(
+        **rows,
+        targets=class_indices(table, content["classes"]),
+        sources=table["src_file"].to_numpy(dtype=str),
+        classes=content["classes"],
+    )

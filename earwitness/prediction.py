@@ -16,7 +16,7 @@ from earwitness.audio.files import has_suffix
 from earwitness.ensemble import combine
 from earwitness.errors import EarwitnessError
 from earwitness.inference.member import Member, load_member
-from earwitness.inference.prediction import augmented_logits
+from earwitness.inference.prediction import augmented
 
 FloatArray = NDArray[np.float64]
 BATCH = 16
@@ -112,7 +112,6 @@ class Ensemble:
             )
         chosen = content["folds"] if fold is None else {str(fold): content["folds"][str(fold)]}
         self.folds = list(chosen.values())
-        self.shifts: list[float] = content["tta_shifts_seconds"]
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.members: list[dict[str, Member]] = [
             {
@@ -148,7 +147,9 @@ class Ensemble:
         by_fold = [
             combine(
                 {
-                    name: augmented_logits(member, waveforms[member.sample_rate], self.shifts)[1]
+                    name: augmented(
+                        member, waveforms[member.sample_rate], fitted["tta_shifts_seconds"]
+                    ).shifted.mean(axis=1)
                     for name, member in members.items()
                 },
                 fitted["weights"],

@@ -4,6 +4,7 @@ params.yaml is read first, all of it, and before anything heavy is imported: a m
 is reported within a second. Then ``stages/<stage>.py`` is loaded and its ``main`` called.
 """
 
+import contextlib
 import csv
 import importlib
 import inspect
@@ -15,9 +16,11 @@ import time
 from pathlib import Path
 
 from earwitness.errors import EarwitnessError
+from stages.lifeline import end_with_dvc
 from stages.params import open_params
 
 TIMINGS = Path("logs/stages.csv")
+NOT_STAGES = {"check", "document", "lifeline", "params", "repository", "revision", "schema", "show"}
 
 
 def main(arguments: list[str]) -> None:
@@ -35,8 +38,8 @@ def main(arguments: list[str]) -> None:
         the user can act on.
     """
     name, *items = arguments or [""]
-    own = {path.stem for path in Path(__file__).parent.glob("*.py")}
-    stages = sorted(own - {"__init__", "__main__", "params", "schema", "document", "show"})
+    modules = {path.stem for path in Path(__file__).parent.glob("[a-z]*.py")}
+    stages = sorted(modules - NOT_STAGES)
     if name not in stages:
         raise EarwitnessError(
             f"usage: python -m stages STAGE [ITEM] [FOLD], with one of {', '.join(stages)}"
@@ -54,7 +57,8 @@ def main(arguments: list[str]) -> None:
         work(params, *items)
     except FileNotFoundError as error:
         raise EarwitnessError(f"{error.filename} does not exist: run `dvc repro`") from error
-    _record("@".join([name, "-".join(items)]).rstrip("@"), time.perf_counter() - start)
+    with contextlib.suppress(OSError):  # a full disk, say: the stage's work is done all the same
+        _record("@".join([name, "-".join(items)]).rstrip("@"), time.perf_counter() - start)
 
 
 def _record(stage: str, seconds: float) -> None:
@@ -72,6 +76,7 @@ def _record(stage: str, seconds: float) -> None:
 
 
 if __name__ == "__main__":
+    end_with_dvc()
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
         main(sys.argv[1:])

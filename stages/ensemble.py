@@ -15,9 +15,10 @@ def main(params: ParamsFile) -> None:
         params.get("members", tuple),
         params.get("folds", tuple),
         (Path("data/splits.json"), Path("data/manifest.csv")),
-        params.get("ensemble", EnsembleParams).l2,
+        params.get("ensemble", EnsembleParams),
     )
     for fold, result in fitted.items():
         weights = ", ".join(f"{name} {weight:.3f}" for name, weight in result.fit.weights.items())
-        logging.info("fold %s: weights %s", fold, weights)
+        best = result.choice.best
+        logging.info("fold %s: %s, %d shifts: %s", fold, best.method, best.shifts, weights)
     write_ensemble(fitted, Path("models/ensemble.json"), Path("data/ensemble.h5"))

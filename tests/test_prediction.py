@@ -27,10 +27,10 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     fitted = {
         "weights": {"spec_cnn": 0.25, "yamnet": 0.5},
         "temperatures": {"spec_cnn": 2.0, "yamnet": 1.5},
+        "tta_shifts_seconds": [0.0, 0.1],
     }
     content = {
         "members": ["spec_cnn", "yamnet"],
-        "tta_shifts_seconds": [0.0, 0.1],
         "folds": {"1": fitted, "2": fitted},
     }
     (root / "ensemble.json").write_text(json.dumps(content))

@@ -12,6 +12,7 @@ from earwitness.backbones.weights import build_backbone
 from earwitness.labels import ClassEntry
 from earwitness.schema.features import FeatureParams, PcenParams
 from earwitness.schema.finetune import FinetuneParams, HeadParams
+from earwitness.schema.model import Layers
 from earwitness.schema.nets.spec_cnn import NetParams
 from earwitness.schema.optimisation import LoopParams
 from earwitness.schema.prepare import PrepareParams
@@ -41,6 +42,8 @@ LOOP = LoopParams(
     select="ema",
 )
 FEATURES = FeatureParams(
+    kind="spectrogram",
+    channels=("log_mel", "pcen"),
     sample_rate=16000,
     n_fft=512,
     win_samples=400,
@@ -58,8 +61,9 @@ FEATURES = FeatureParams(
     pcen=PcenParams(scale=2.0**31, gain=0.98, bias=2.0, power=0.5, time_constant=0.4, eps=1e-6),
     dtype="float16",
 )
+NET = NetParams((4, 8), 1, 4, 2, "stride", True, "mean_max", 0.1)
 PREPARED = PrepareParams(seconds=1.0, resampler="HQ")
-AUGMENT = SpecAugmentParams(0.5, 6.0, 1, 4, 1, 4, 0.5, 0.4, 0.5)
+AUGMENT = SpecAugmentParams(0.5, 6.0, 3.0, 1, 4, 1, 4, 0.5, "between_class", 0.4, 0.5, 1.0)
 CPU = Runtime(torch.device("cpu"), torch.float32)
 
 
@@ -77,7 +81,9 @@ def train_network_member(folder: Path, features: tuple[Items, Items] | None = No
         features or (noise, noise[:6]),
         (targets, targets[:6]),
         CLASSES,
-        TrainParams(0.01, LOOP, AUGMENT, NetParams((4, 8), 1, 4, 0.1)),
+        TrainParams(
+            0.01, LOOP, AUGMENT, NetParams((4, 8), 1, 4, 2, "stride", True, "mean_max", 0.1)
+        ),
         FEATURES,
         prepared=PREPARED,
         runtime=CPU,
@@ -92,6 +98,8 @@ def finetune_params(**changes: Any) -> FinetuneParams:
     params = FinetuneParams(
         unfreeze_last_n=None,
         baseline_c=(0.01, 0.1),
+        baseline_views=1,
+        refit=False,
         keep="finetuned",
         lr_head=0.001,
         lr_backbone=0.001,
@@ -114,9 +122,9 @@ def lively_backbone() -> Backbone:
     return backbone
 
 
-def stored_noise(unfrozen: int) -> StoredFold:
-    """What the trunk of YAMNet at random weights says of noise."""
-    backbone = lively_backbone()
+def stored_noise(unfrozen: int, backbone: Backbone | None = None) -> StoredFold:
+    """What the trunk of a backbone, YAMNet at random weights, says of noise."""
+    backbone = backbone or lively_backbone()
     stop = len(backbone.blocks) - unfrozen
     rng = np.random.default_rng(0)
     waveforms = rng.normal(0, 0.1, size=(12, 16000)).astype(np.float32)
@@ -124,19 +132,29 @@ def stored_noise(unfrozen: int) -> StoredFold:
         x = backbone.front_end(torch.from_numpy(waveforms))
         boundary, levels = (y.numpy() for y in backbone.run(x, 0, stop))
     targets = np.arange(12) % 3
-    return StoredFold(boundary[None], levels[None], targets, boundary[:6], levels[:6], targets[:6])
+    return StoredFold(
+        *(boundary[None], levels[None], targets),
+        *(boundary[None, :6], levels[None, :6], targets[:6]),
+    )
 
 
 def train_backbone(
-    folder: Path, unfrozen: int, params: FinetuneParams, data: StoredFold | None = None
+    folder: Path,
+    unfrozen: int,
+    params: FinetuneParams,
+    backbone: Backbone | None = None,
+    layers: Layers = "weighted",
+    data: StoredFold | None = None,
 ) -> dict[str, Any]:
-    """Fine-tune YAMNet at random weights on what its own trunk says of noise."""
+    """Fine-tune a backbone, YAMNet at random weights, on what its own trunk says of noise."""
+    backbone = backbone or lively_backbone()
     return finetune(
-        lively_backbone(),
+        backbone,
         unfrozen,
-        data or stored_noise(unfrozen),
+        data or stored_noise(unfrozen, backbone),
         CLASSES,
         params,
+        layers=layers,
         prepared=PREPARED,
         runtime=CPU,
         seed=0,

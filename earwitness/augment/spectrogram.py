@@ -1,4 +1,6 @@
-"""Augmentation of stored spectrograms, each clip from its own generator."""
+"""Augmentation of stored features, each clip from its own generator."""
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,30 +9,47 @@ from earwitness.schema.train import SpecAugmentParams
 
 FloatArray = NDArray[np.float32]
 
+# Knots of the random equaliser.
+_FILTER_POINTS = 5
+
 
 def shift_and_gain(
-    features: FloatArray, params: SpecAugmentParams, rng: np.random.Generator
+    features: NDArray[np.floating],
+    channels: Sequence[str],
+    params: SpecAugmentParams,
+    rng: np.random.Generator,
 ) -> FloatArray:
-    """Roll a clip in time and change its level.
+    """Roll a clip in time, change its level and equalise it at random.
 
     Parameters
     ----------
-    features : np.ndarray [shape=(2, n_mels, frames)]
-        Log-mel in dB, and PCEN.
+    features : np.ndarray [shape=(channels, n_mels, frames)]
+        Stored features.
+    channels : sequence of {"log_mel", "pcen", "waveform"}
+        What each channel is.
     params : SpecAugmentParams
-        `roll` and `gain_db` are used.
+        `roll`, `gain_db` and `filter_db` are used.
     rng : np.random.Generator
         The clip's own generator.
 
     Returns
     -------
-    np.ndarray [shape=(2, n_mels, frames)]
-        A new array. The gain moves the log-mel channel only: PCEN divides it out.
+    np.ndarray [shape=(channels, n_mels, frames), dtype=float32]
+        A new array. Gain is added to log-mel (dB) and multiplies a waveform; PCEN divides it
+        out. Only log-mel is equalised.
     """
-    frames = features.shape[-1]
+    _, mels, frames = features.shape
     reach = round(params.roll * frames)
-    rolled = np.roll(features, int(rng.integers(-reach, reach + 1)), axis=-1)
-    rolled[0] += np.float32(rng.uniform(-params.gain_db, params.gain_db))
+    shift = int(rng.integers(-reach, reach + 1))
+    rolled: FloatArray = np.roll(features, shift, axis=-1).astype(np.float32)
+    gain = rng.uniform(-params.gain_db, params.gain_db)
+    points = rng.uniform(-params.filter_db, params.filter_db, _FILTER_POINTS)
+    curve = np.interp(np.linspace(0, 1, mels), np.linspace(0, 1, _FILTER_POINTS), points) + gain
+    for channel, name in enumerate(channels):
+        if name == "log_mel":
+            rolled[channel] += curve.astype(np.float32)[:, None]
+        elif name == "waveform":
+            rolled[channel] *= np.float32(10 ** (gain / 20))
     return rolled
 
 
@@ -44,9 +63,9 @@ def mask(
 
     Parameters
     ----------
-    features : np.ndarray [shape=(2, n_mels, frames)]
+    features : np.ndarray [shape=(channels, n_mels, frames)]
         Changed in place.
-    fill : np.ndarray [shape=(2, 1, 1)]
+    fill : np.ndarray [shape=(channels, 1, 1)]
         Value of a masked bin in each channel.
     params : SpecAugmentParams
         Number and width of the masks.

@@ -28,7 +28,11 @@ class Backbone(nn.Module, ABC):
     ----------
     classifier : nn.Linear or None
         The backbone's own classifier, kept to check its wiring by its own labels.
+    is_transformer : bool
+        Whether its blocks are layers of one width, each a level, whose outputs can be summed.
     """
+
+    is_transformer = False
 
     def __init__(self, record: BackboneRecord, blocks: list[nn.Module], widths: list[int]) -> None:
         super().__init__()

@@ -1,83 +1,12 @@
-"""A pretrained backbone with a classifier on all of its levels."""
+"""A pretrained backbone with a classifier on its levels."""
 
 import torch
 from torch import Tensor, nn
 
 from earwitness.backbones.base import Backbone
-from earwitness.nets.layers import Standardise
+from earwitness.backbones.head import build_head
 from earwitness.schema.finetune import HeadParams
-
-
-class LevelHead(nn.Module):
-    """Linear classifier on every pooled level, plus attentive pooling of the last block.
-
-    It starts as the frozen baseline exactly: the linear part takes the baseline's
-    coefficients and the attended part starts at zero.
-
-    Parameters
-    ----------
-    level_width : int
-        Pooled features of all levels together.
-    frame_width : int
-        Features of a frame of the last block.
-    classes : int
-        Outputs.
-    params : HeadParams
-        Width of the attention, dropout.
-    """
-
-    def __init__(
-        self, level_width: int, frame_width: int, classes: int, params: HeadParams
-    ) -> None:
-        super().__init__()
-        self.standardise = Standardise((level_width,))
-        self.linear = nn.Linear(level_width, classes)
-        self.attention = nn.Sequential(
-            nn.Linear(frame_width, params.attention_hidden),
-            nn.Tanh(),
-            nn.Linear(params.attention_hidden, 1),
-        )
-        self.norm = nn.LayerNorm(frame_width)
-        self.dropout = nn.Dropout(params.dropout)
-        self.attended = nn.Linear(frame_width, classes)
-        nn.init.zeros_(self.attended.weight)
-        nn.init.zeros_(self.attended.bias)
-
-    def embed(self, frames: Tensor) -> Tensor:
-        """Pool frames over time with learned weights (attentive pooling).
-
-        Parameters
-        ----------
-        frames : Tensor [shape=(B, T, C)]
-            Output of the last block.
-
-        Returns
-        -------
-        Tensor [shape=(B, C)]
-            Normalised weighted mean.
-        """
-        weights = torch.softmax(self.attention(frames), dim=1)  # (B, T, 1)
-        pooled: Tensor = self.norm((weights * frames).sum(1))
-        return pooled
-
-    def forward(self, levels: Tensor, frames: Tensor) -> Tensor:
-        """Classify.
-
-        Parameters
-        ----------
-        levels : Tensor [shape=(B, level_width)]
-            Pooled outputs of the levels.
-        frames : Tensor [shape=(B, T, C)]
-            Output of the last block.
-
-        Returns
-        -------
-        Tensor [shape=(B, classes)]
-            Logits.
-        """
-        linear = self.linear(self.dropout(self.standardise(levels)))
-        logits: Tensor = linear + self.attended(self.dropout(self.embed(frames)))
-        return logits
+from earwitness.schema.model import Layers
 
 
 class PretrainedClassifier(nn.Module):
@@ -93,9 +22,18 @@ class PretrainedClassifier(nn.Module):
         Outputs.
     params : HeadParams
         The head's settings.
+    layers : {"weighted", "last"}
+        What the head sees (``model.layers``).
     """
 
-    def __init__(self, backbone: Backbone, unfrozen: int, classes: int, params: HeadParams) -> None:
+    def __init__(
+        self,
+        backbone: Backbone,
+        unfrozen: int,
+        classes: int,
+        params: HeadParams,
+        layers: Layers = "weighted",
+    ) -> None:
         super().__init__()
         self.backbone = backbone
         self.unfrozen = unfrozen
@@ -105,7 +43,7 @@ class PretrainedClassifier(nn.Module):
         for block in backbone.blocks[self.boundary :]:
             for parameter in block.parameters():
                 parameter.requires_grad_(True)
-        self.head = LevelHead(sum(backbone.level_sizes()), backbone.widths[-1], classes, params)
+        self.head = build_head(backbone, layers, classes, params)
 
     def train(self, mode: bool = True) -> "PretrainedClassifier":
         """Set training mode, but never below the boundary.
@@ -127,7 +65,7 @@ class PretrainedClassifier(nn.Module):
         return self
 
     def pool_levels(self, boundary: Tensor, levels: Tensor) -> Tensor:
-        """Pool every level, given the frozen ones.
+        """Pool every level that the head sees, given the frozen ones.
 
         Parameters
         ----------
@@ -139,10 +77,10 @@ class PretrainedClassifier(nn.Module):
         Returns
         -------
         Tensor [shape=(B, level_width)]
-            Pooled outputs of all levels.
+            Pooled outputs of all levels, or of the last one.
         """
         own = self.backbone.run(boundary, self.boundary, len(self.backbone.blocks))[1]
-        return torch.cat([levels, own], dim=1)
+        return self._seen(torch.cat([levels, own], dim=1))
 
     def forward(self, boundary: Tensor, levels: Tensor) -> Tensor:
         """Classify from stored activations.
@@ -159,14 +97,17 @@ class PretrainedClassifier(nn.Module):
         Tensor [shape=(B, classes)]
             Logits.
         """
-        last, own = self.backbone.run(boundary, self.boundary, len(self.backbone.blocks))
-        logits: Tensor = self.head(
-            torch.cat([levels, own], dim=1), self.backbone.frames(last).float()
-        )
+        logits: Tensor = self.head(*self._finish(boundary, levels))
         return logits
 
-    def classify(self, waveform: Tensor) -> Tensor:
-        """Classify waveforms.
+    def _finish(self, boundary: Tensor, levels: Tensor) -> tuple[Tensor, Tensor]:
+        """Run the trainable blocks; what the head reads."""
+        last, own = self.backbone.run(boundary, self.boundary, len(self.backbone.blocks))
+        levels = self._seen(torch.cat([levels, own], dim=1))
+        return levels, self.backbone.frames(last).float()
+
+    def classify(self, waveform: Tensor) -> tuple[Tensor, Tensor]:
+        """Classify waveforms and embed them, in one pass.
 
         Parameters
         ----------
@@ -175,10 +116,18 @@ class PretrainedClassifier(nn.Module):
 
         Returns
         -------
-        Tensor [shape=(B, classes)]
-            Logits.
+        logits : Tensor [shape=(B, classes)]
+            Of the clips.
+        embeddings : Tensor [shape=(B, 2 C)]
+            Pooled output of the last block, standardised as the classifier reads it. Unlike
+            the attended frames, it means something in a head that was never fine-tuned.
         """
         x = self.backbone.front_end(waveform)
-        boundary, levels = self.backbone.run(x, 0, self.boundary)
-        logits: Tensor = self(boundary, levels)
-        return logits
+        boundary, frozen = self.backbone.run(x, 0, self.boundary)
+        levels, frames = self._finish(boundary, frozen)
+        logits: Tensor = self.head(levels, frames)
+        return logits, self.head.standardise(levels)[:, -self.backbone.level_sizes()[-1] :]
+
+    def _seen(self, levels: Tensor) -> Tensor:
+        """Keep what the head sees of all levels: the last ones, if not all."""
+        return levels[:, -self.head.linear.in_features :]

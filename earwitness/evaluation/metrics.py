@@ -97,6 +97,24 @@ def expected_calibration_error(probs: npt.ArrayLike, targets: npt.ArrayLike, bin
     values = np.asarray(probs, dtype=np.float64)
     right = hits(values, targets, 1)
     confidence = values.max(axis=1)
-    bin_of = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
+    bin_of = confidence_bins(confidence, bins)
     gap = np.bincount(bin_of, weights=right - confidence, minlength=bins)
     return float(np.abs(gap).sum() / len(values))
+
+
+def confidence_bins(confidence: npt.NDArray[np.float64], bins: int) -> npt.NDArray[np.int64]:
+    """Put probabilities into equal-width bins (a, b].
+
+    Parameters
+    ----------
+    confidence : np.ndarray, shape (n,)
+        Probability of each clip's first guess.
+    bins : int
+        How many bins.
+
+    Returns
+    -------
+    np.ndarray
+        Shape (n,): from 0 to `bins` - 1.
+    """
+    return np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)

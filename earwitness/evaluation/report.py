@@ -1,6 +1,6 @@
 """The metrics as plain text, for a terminal."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from earwitness.errors import EarwitnessError
@@ -68,17 +68,34 @@ def format_markdown(summary: Mapping[str, Any]) -> str:
     models["**ensemble**"] = ensemble
     folds = list(ensemble["top1"]["folds"])
     header = ["", "top-1", "top-3", *(f"fold {fold}" for fold in folds)]
-    rows = [header, ["---"] * len(header)]
+    rows = [header]
     for name, tops in models.items():
         by_fold = [f"{value:.4f}" for value in tops["top1"]["folds"].values()]
         rows.append([name, *_cells(tops), *by_fold])
-    table = "\n".join("| " + " | ".join(row) + " |" for row in rows)
+    table = markdown_table(rows)
     data = summary["dataset"]
     return (
         f"{data['name']}, {data['clips']} clips, {data['classes']} classes, {data['folds']} folds: "
         "accuracy on the test folds with test-time augmentation, mean ± standard deviation over "
         f"folds. Expected calibration error of the ensemble: {ensemble['ece']:.3f}.\n\n{table}"
     )
+
+
+def markdown_table(rows: Sequence[Sequence[str]]) -> str:
+    """Lay out rows, the first of which is the header, as a Markdown table.
+
+    Parameters
+    ----------
+    rows : sequence of sequences of str
+        All of the same length.
+
+    Returns
+    -------
+    str
+        No newline at the end.
+    """
+    lines = [rows[0], ["---"] * len(rows[0]), *rows[1:]]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def replace_results(text: str, summary: Mapping[str, Any]) -> str:

@@ -26,9 +26,12 @@ class HeldOutScores:
     targets : np.ndarray, shape (n,)
         Class index of each clip.
     plain, tta : dict of str to np.ndarray, shape (n, K)
-        Logits of each member, of the clip itself and averaged over its time shifts.
+        Logits of each member, of the clip itself and averaged over the time shifts that
+        validation chose for its fold.
     ensemble, uniform : np.ndarray, shape (n, K)
         Log-probabilities of the fitted ensemble, and of the one with equal weights.
+    parameters : dict of str to int
+        Number of weights of each member.
     """
 
     rows: npt.NDArray[np.int64]
@@ -38,6 +41,7 @@ class HeldOutScores:
     tta: dict[str, npt.NDArray[np.float32]]
     ensemble: npt.NDArray[np.float32]
     uniform: npt.NDArray[np.float32]
+    parameters: dict[str, int]
 
 
 def read_scores(
@@ -75,8 +79,8 @@ def read_scores(
     """
     with ArrayReader(ensemble) as reader:
         fold = reader.read("fold")
-        rows, fitted, uniform = (
-            reader.read(name) for name in ("rows", "log_probs", "uniform_log_probs")
+        rows, shifts, fitted, uniform = (
+            reader.read(name) for name in ("rows", "shifts", "log_probs", "uniform_log_probs")
         )
     wanted = np.flatnonzero(np.isin(fold, list(folds)))
     order = wanted[np.argsort(rows[wanted], kind="stable")]
@@ -85,16 +89,25 @@ def read_scores(
         raise EarwitnessError(
             f"{ensemble} is about clips that the manifest does not have: run `dvc repro`"
         )
-    plain, tta = {}, {}
+    plain, tta, sizes = {}, {}, {}
     for member in members:
-        plain[member], tta[member] = _read_member(predictions / member, folds, rows, fold)
-    return HeldOutScores(rows, fold, targets[rows], plain, tta, fitted[order], uniform[order])
+        folder = predictions / member
+        plain[member], shifted = _read_member(folder, folds, rows, fold)
+        tta[member] = np.empty_like(plain[member])
+        for count in np.unique(shifts[order]):
+            some = shifts[order] == count
+            tta[member][some] = shifted[some, :count].mean(axis=1, dtype=np.float32)
+        with ArrayReader(folder / f"fold{folds[0]}.h5") as reader:
+            sizes[member] = reader.attrs["parameters"]
+    return HeldOutScores(
+        rows, fold, targets[rows], plain, tta, fitted[order], uniform[order], sizes
+    )
 
 
 def _read_member(
     folder: Path, folds: Sequence[int], rows: npt.NDArray[np.int64], fold: npt.NDArray[np.int64]
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    found, plain, tta = [], [], []
+    found, plain, shifted = [], [], []
     for number in folds:
         path = folder / f"fold{number}.h5"
         with ArrayReader(path) as reader:
@@ -105,6 +118,6 @@ def _read_member(
                 )
             found.append(of_fold)
             plain.append(reader.read("test_plain"))
-            tta.append(reader.read("test_tta"))
+            shifted.append(reader.read("test_shifted"))
     order = np.argsort(np.concatenate(found), kind="stable")
-    return np.concatenate(plain)[order], np.concatenate(tta)[order]
+    return np.concatenate(plain)[order], np.concatenate(shifted)[order]

@@ -15,6 +15,7 @@ from earwitness.evaluation.scores import HeldOutScores
 from earwitness.evaluation.summary import DIGITS
 from earwitness.labels import ClassEntry
 
+WORST = 10
 CURVES = ("epoch", "train_loss", "validation_loss", "validation_top1", "lr")
 
 
@@ -146,14 +147,45 @@ def per_class_table(scores: HeldOutScores, classes: Sequence[ClassEntry]) -> pd.
     Returns
     -------
     pd.DataFrame
-        Columns category, ensemble and each member; worst class of the ensemble first. A
-        class without test clips has no row.
+        Columns category, ensemble, each member, and rank: "ten worst" or "others"; worst
+        class of the ensemble first. A class without test clips has no row.
     """
     models: dict[str, npt.NDArray[np.float32]] = {"ensemble": scores.ensemble, **scores.tta}
     table = pd.DataFrame({name: hits(x, scores.targets, 1) for name, x in models.items()})
     table = table.groupby(scores.targets).mean().round(DIGITS)
     table.insert(0, "category", _categories(classes)[table.index])
-    return table.sort_values(["ensemble", "category"], ignore_index=True)
+    table = table.sort_values(["ensemble", "category"], ignore_index=True)
+    worst = (table.index < WORST) & (table["ensemble"] < 1)
+    return table.assign(rank=np.where(worst, "ten worst", "others"))
+
+
+def weights_table(ensemble: Mapping[str, Any], folds: Sequence[int]) -> pd.DataFrame:
+    """List the fitted weights and temperatures of the ensemble.
+
+    Parameters
+    ----------
+    ensemble : mapping
+        Content of models/ensemble.json.
+    folds : sequence of int
+        The folds to list.
+
+    Returns
+    -------
+    pd.DataFrame
+        Columns model, fold, weight, temperature.
+    """
+    return pd.DataFrame(
+        [
+            {
+                "model": member,
+                "fold": fold,
+                "weight": round(fitted["weights"][member], DIGITS),
+                "temperature": round(fitted["temperatures"][member], DIGITS),
+            }
+            for member in ensemble["members"]
+            for fold, fitted in ((fold, ensemble["folds"][str(fold)]) for fold in folds)
+        ]
+    )
 
 
 def curves_table(models: Path, members: Sequence[str], folds: Sequence[int]) -> pd.DataFrame:

@@ -7,13 +7,15 @@ from typing import Any
 
 import pandas as pd
 from pydantic import TypeAdapter
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from earwitness.errors import EarwitnessError
 from earwitness.store.atomic import atomic_directory, write_csv, write_json
 
 CONFIG = "config.json"
+# Tensors of a refitted model as they were before: those that validation judged.
+JUDGED = "judged"
 
 
 def write_checkpoint(
@@ -41,20 +43,23 @@ def write_checkpoint(
         write_json(partial / CONFIG, config)
         write_csv(partial / "curves.csv", pd.DataFrame(list(curves), columns=columns))
         for stem, state in tensors.items():
-            # One key a file: several metadata keys are written in random order.
-            save_file(
-                {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()},
-                partial / f"{stem}.safetensors",
-            )
+            # No metadata: several keys of it are written in random order. Through memory:
+            # safetensors' own writer does not say in a form to act on that a disk is full.
+            packed = save({k: v.detach().cpu().contiguous() for k, v in state.items()})
+            (partial / f"{stem}.safetensors").write_bytes(packed)
 
 
-def read_checkpoint(directory: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+def read_checkpoint(
+    directory: Path, *, judged: bool = False
+) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """Read a member's folder.
 
     Parameters
     ----------
     directory : Path
         Written by `write_checkpoint`.
+    judged : bool
+        Whether to read a refitted model as it was before, when validation judged it.
 
     Returns
     -------
@@ -77,16 +82,20 @@ def read_checkpoint(directory: Path) -> tuple[dict[str, Any], dict[str, Tensor]]
         ) from error
     state: dict[str, Tensor] = {}
     for path in sorted(directory.glob("*.safetensors")):
-        state |= load_file(path)
+        if path.stem != JUDGED:
+            state |= load_file(path)
+    before = directory / f"{JUDGED}.safetensors"
+    if judged and before.is_file():
+        state |= load_file(before)
     return config, state
 
 
-def typed(schema: type[Any], content: Any) -> Any:
+def typed(schema: Any, content: Any) -> Any:
     """Turn JSON content back into a parameter dataclass.
 
     Parameters
     ----------
-    schema : type
+    schema : type or union of types
         A dataclass of `earwitness.schema`.
     content : object
         What its fields became in JSON.

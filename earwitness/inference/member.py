@@ -3,23 +3,38 @@
 import importlib
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pydantic import Field
+from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from earwitness.backbones.classifier import PretrainedClassifier
 from earwitness.backbones.weights import build_backbone
 from earwitness.errors import EarwitnessError
-from earwitness.features.spectrogram import SpectrogramFrontEnd
+from earwitness.features.spectrogram import build_front_end
 from earwitness.inference.checkpoint import read_checkpoint, typed
 from earwitness.labels import ClassEntry
-from earwitness.schema.features import FeatureParams
+from earwitness.schema.features import AnyFeatures
 from earwitness.schema.finetune import HeadParams
+from earwitness.schema.prepare import RATES, PrepareParams
 
 FloatArray = NDArray[np.float32]
+SampleRate = Annotated[int, Field(ge=RATES[0], le=RATES[1])]
+# What comes of a folder that is damaged, of another version or made up.
+UNREADABLE = (
+    SafetensorError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ValueError,
+    RuntimeError,
+    ModuleNotFoundError,
+    OSError,
+)
 
 
 class Member(ABC):
@@ -41,15 +56,51 @@ class Member(ABC):
 
     def __init__(self, config: dict[str, Any], model: nn.Module, device: torch.device) -> None:
         self.name: str = config["member"]
-        self.sample_rate: int = config["sample_rate"]
-        self.seconds: float = config["seconds"]
-        self.resampler: str = config["resampler"]
-        self.classes: list[ClassEntry] = config["classes"]
+        self.sample_rate: int = typed(SampleRate, config["sample_rate"])
+        prepared: PrepareParams = typed(
+            PrepareParams, {name: config[name] for name in ("seconds", "resampler")}
+        )
+        self.seconds = prepared.seconds
+        self.resampler: str = prepared.resampler
+        self.classes: list[ClassEntry] = [
+            {"target": int(entry["target"]), "category": str(entry["category"])}
+            for entry in config["classes"]
+        ]
         self.device = device
         self.model = model.to(device).eval()
 
+    @property
+    def parameters(self) -> int:
+        """Number of weights, frozen ones among them."""
+        return sum(parameter.numel() for parameter in self.model.parameters())
+
+    @property
     @abstractmethod
-    def _forward(self, waveforms: FloatArray) -> Tensor: ...
+    def embedding_size(self) -> int:
+        """Width of an embedding."""
+
+    @abstractmethod
+    def _forward(self, waveforms: FloatArray) -> tuple[Tensor, Tensor]: ...
+
+    def classify(self, waveforms: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Classify clips and embed them, in one pass and in float32.
+
+        Parameters
+        ----------
+        waveforms : np.ndarray [shape=(B, samples)]
+            At `sample_rate`.
+
+        Returns
+        -------
+        logits : np.ndarray [shape=(B, classes)]
+            In the order of `classes`.
+        embeddings : np.ndarray [shape=(B, embedding_size)]
+            What the model's last linear layer reads; of a pretrained model, which reads all
+            pooled levels, the standardised ones of its last block.
+        """
+        with torch.inference_mode():
+            logits, embeddings = self._forward(waveforms)
+        return logits.cpu().numpy(), embeddings.float().cpu().numpy()
 
     def logits(self, waveforms: FloatArray) -> FloatArray:
         """Classify clips, in float32.
@@ -64,33 +115,41 @@ class Member(ABC):
         np.ndarray [shape=(B, classes)]
             Logits.
         """
-        with torch.inference_mode():
-            return self._forward(waveforms).cpu().numpy()
+        return self.classify(waveforms)[0]
 
 
 class NetworkMember(Member):
-    """A network trained from scratch on spectrograms."""
+    """A network trained from scratch."""
+
+    model: Any  # a network of earwitness/nets/: ``embed`` and the linear ``classifier`` on it
 
     def __init__(
         self, config: dict[str, Any], state: dict[str, Tensor], device: torch.device
     ) -> None:
-        features: FeatureParams = typed(FeatureParams, config["features"])
-        self.front_end = SpectrogramFrontEnd(features)
+        self.front_end = build_front_end(typed(AnyFeatures, config["features"]))
+        channels, mels, _ = self.front_end.shape(round(config["seconds"] * config["sample_rate"]))
         name = config["network"]
         schema = importlib.import_module(f"earwitness.schema.nets.{name}").NetParams
         model: nn.Module = importlib.import_module(f"earwitness.nets.{name}").build(
             typed(schema, config["net"]),
-            channels=2,
-            mels=features.n_mels,
+            channels=channels,
+            mels=mels,
             classes=len(config["classes"]),
         )
         model.load_state_dict(state)
         super().__init__(config, model, device)
 
-    def _forward(self, waveforms: FloatArray) -> Tensor:
+    @property
+    def embedding_size(self) -> int:
+        """Width of an embedding."""
+        width: int = self.model.classifier.in_features
+        return width
+
+    def _forward(self, waveforms: FloatArray) -> tuple[Tensor, Tensor]:
         features = np.stack([self.front_end(waveform) for waveform in waveforms])
-        logits: Tensor = self.model(torch.from_numpy(features).to(self.device))
-        return logits
+        embeddings = self.model.embed(torch.from_numpy(features).to(self.device))
+        # In evaluation, nothing but dropout, which then does nothing, lies between the two.
+        return self.model.classifier(embeddings), embeddings
 
 
 class PretrainedMember(Member):
@@ -106,15 +165,21 @@ class PretrainedMember(Member):
             config["unfrozen"],
             len(config["classes"]),
             typed(HeadParams, config["head"]),
+            config["layers"],
         )
         model.load_state_dict(state)
         super().__init__(config, model, device)
 
-    def _forward(self, waveforms: FloatArray) -> Tensor:
+    @property
+    def embedding_size(self) -> int:
+        """Width of an embedding."""
+        return self.model.backbone.level_sizes()[-1]
+
+    def _forward(self, waveforms: FloatArray) -> tuple[Tensor, Tensor]:
         return self.model.classify(torch.from_numpy(waveforms).to(self.device))
 
 
-def load_member(directory: Path, device: torch.device) -> Member:
+def load_member(directory: Path, device: torch.device, *, judged: bool = False) -> Member:
     """Load a trained member.
 
     Parameters
@@ -123,6 +188,8 @@ def load_member(directory: Path, device: torch.device) -> Member:
         ``models/members/<member>/fold<k>``.
     device : torch.device
         Where to run it.
+    judged : bool
+        Whether to load a refitted model as it was before it was fitted on validation clips.
 
     Returns
     -------
@@ -134,12 +201,15 @@ def load_member(directory: Path, device: torch.device) -> Member:
     EarwitnessError
         If the folder does not hold a trained member, or one of another version.
     """
-    config, state = read_checkpoint(directory)
     kinds = {"network": NetworkMember, "backbone": PretrainedMember}
     try:
+        config, state = read_checkpoint(directory, judged=judged)
+        if not all(bool(tensor.isfinite().all()) for tensor in state.values()):
+            raise ValueError("weights that are NaN or infinite")
         return kinds[config["kind"]](config, state, device)
-    except (KeyError, ValueError, RuntimeError, ModuleNotFoundError) as error:
+    except UNREADABLE as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0]
         raise EarwitnessError(
-            f"{directory} holds a model that this version cannot read "
-            f"({str(error).splitlines()[0]}): train it again with `dvc repro`"
+            f"{directory} holds a model that this version cannot read ({reason}): train it again "
+            "with `dvc repro`"
         ) from error

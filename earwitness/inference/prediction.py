@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,19 +14,38 @@ from earwitness.schema.predict import PredictParams
 from earwitness.store.arrays import ArrayReader, ArrayWriter
 
 
+class Augmented(NamedTuple):
+    """What a member says of clips.
+
+    Attributes
+    ----------
+    plain : np.ndarray [shape=(B, classes)]
+        Logits of the clips.
+    shifted : np.ndarray [shape=(B, shifts, classes)]
+        Logits of the shifted copies.
+    embeddings : np.ndarray [shape=(B, D)]
+        Of the clips as they are.
+    """
+
+    plain: NDArray[np.float32]
+    shifted: NDArray[np.float32]
+    embeddings: NDArray[np.float32]
+
+
 def predict_fold(
-    member: Member,
+    members: Mapping[str, Member],
     clips: ArrayReader,
     parts: Mapping[str, NDArray[np.int64]],
     params: PredictParams,
     out: Path,
 ) -> None:
-    """Write a member's logits, plain and with test-time augmentation.
+    """Write a member's logits, plain and with test-time augmentation, and its embeddings.
 
     Parameters
     ----------
-    member : Member
-        A trained model.
+    members : mapping of str to Member
+        By part: a refitted model has seen the validation clips, and leaves them to the one it
+        was before.
     clips : ArrayReader
         Store with ``clips`` (N, samples) at the member's rate.
     parts : mapping of str to np.ndarray [shape=(n,)]
@@ -33,34 +53,39 @@ def predict_fold(
     params : PredictParams
         Shifts and batch size.
     out : Path
-        Store to write: for each part ``<part>_rows``, ``<part>_plain``, ``<part>_tta``.
+        Store to write: for each part ``<part>_rows``, ``<part>_plain``, ``<part>_shifted``,
+        and ``<part>_embeddings`` of the clips as they are; as attributes the shifts and the
+        member's number of weights.
     """
-    classes = len(member.classes)
     layout: dict[str, tuple[tuple[int, ...], str]] = {}
     for part, rows in parts.items():
-        layout[f"{part}_rows"] = ((len(rows),), "int64")
-        layout[f"{part}_plain"] = ((len(rows), classes), "float32")
-        layout[f"{part}_tta"] = ((len(rows), classes), "float32")
+        clip_count, classes = len(rows), len(members[part].classes)
+        shifted = (clip_count, len(params.tta_shifts_seconds), classes)
+        layout[f"{part}_rows"] = ((clip_count,), "int64")
+        layout[f"{part}_plain"] = ((clip_count, classes), "float32")
+        layout[f"{part}_shifted"] = (shifted, "float32")
+        layout[f"{part}_embeddings"] = ((clip_count, members[part].embedding_size), "float32")
     batches = [
         (part, rows, slice(start, start + params.batch_size))
         for part, rows in parts.items()
         for start in range(0, len(rows), params.batch_size)
     ]
-    # The ensemble is fitted on these shifts' mean, so whoever applies it must use them too.
-    attrs = {"tta_shifts_seconds": json.dumps(params.tta_shifts_seconds)}
+    attrs: dict[str, str | int] = {
+        "tta_shifts_seconds": json.dumps(params.tta_shifts_seconds),
+        "parameters": next(iter(members.values())).parameters,
+    }
     with ArrayWriter(out, layout, attrs) as writer:
-        for part, rows, batch in tqdm(batches, desc=member.name, unit="batch", disable=None):
+        for part, rows, batch in tqdm(batches, desc=out.parent.name, unit="batch", disable=None):
             waveforms = clips.read("clips", rows[batch])
-            plain, tta = augmented_logits(member, waveforms, params.tta_shifts_seconds)
-            stop = min(batch.stop, len(rows))
-            writer.write(f"{part}_rows", slice(batch.start, stop), rows[batch])
-            writer.write(f"{part}_plain", slice(batch.start, stop), plain)
-            writer.write(f"{part}_tta", slice(batch.start, stop), tta)
+            said = augmented(members[part], waveforms, params.tta_shifts_seconds)
+            place = slice(batch.start, min(batch.stop, len(rows)))
+            writer.write(f"{part}_rows", place, rows[batch])
+            writer.write(f"{part}_plain", place, said.plain)
+            writer.write(f"{part}_shifted", place, said.shifted)
+            writer.write(f"{part}_embeddings", place, said.embeddings)
 
 
-def augmented_logits(
-    member: Member, waveforms: NDArray[np.float32], shifts: Sequence[float]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def augmented(member: Member, waveforms: NDArray[np.float32], shifts: Sequence[float]) -> Augmented:
     """Classify clips, and their time-shifted copies.
 
     Parameters
@@ -74,12 +99,14 @@ def augmented_logits(
 
     Returns
     -------
-    plain, tta : np.ndarray [shape=(B, classes)]
-        Logits of the clips, and the mean of the logits over the shifts.
+    Augmented
+        Of these clips.
     """
-    by_shift = {shift: member.logits(shift_clips(waveforms, shift, member)) for shift in shifts}
-    plain = by_shift[0.0] if 0.0 in by_shift else member.logits(waveforms)
-    return plain, np.mean(list(by_shift.values()), axis=0, dtype=np.float32)
+    plain, embeddings = member.classify(waveforms)
+    by_shift = [
+        member.logits(shift_clips(waveforms, shift, member)) if shift else plain for shift in shifts
+    ]
+    return Augmented(plain, np.stack(by_shift, axis=1), embeddings)
 
 
 def shift_clips(

@@ -84,8 +84,88 @@ class SqueezeExcite(nn.Module):
         return x * torch.sigmoid(weights)[:, :, None, None]
 
 
-class ResidualSeBlock(nn.Module):
-    """Two 3x3 convolutions with squeeze-and-excitation and a shortcut.
+class AttentivePool(nn.Module):
+    """Mean over time with learned weights.
+
+    Parameters
+    ----------
+    channels : int
+        Features of a frame.
+    hidden : int
+        Hidden units of the attention.
+    """
+
+    def __init__(self, channels: int, hidden: int) -> None:
+        super().__init__()
+        self.attention = nn.Sequential(
+            nn.Linear(channels, hidden), nn.Tanh(), nn.Linear(hidden, 1, bias=False)
+        )
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """Pool.
+
+        Parameters
+        ----------
+        frames : Tensor [shape=(B, T, C)]
+            Of any number of frames.
+
+        Returns
+        -------
+        Tensor [shape=(B, C)]
+            Their weighted mean.
+        """
+        weights = torch.softmax(self.attention(frames), dim=1)  # (B, T, 1)
+        return (weights * frames).sum(1)
+
+
+class SeBlock(nn.Module):
+    """Two 3x3 convolutions with squeeze-and-excitation and, unless told otherwise, a shortcut.
+
+    Parameters
+    ----------
+    inputs, outputs : int
+        Channels.
+    stride : int
+        Of both axes.
+    se_reduction : int
+        Bottleneck divisor of the squeeze-and-excitation.
+    residual : bool
+        Whether there is a shortcut.
+    """
+
+    def __init__(
+        self, inputs: int, outputs: int, stride: int, se_reduction: int, residual: bool = True
+    ) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False),
+            nn.BatchNorm2d(outputs),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False),
+            nn.BatchNorm2d(outputs),
+            SqueezeExcite(outputs, se_reduction),
+        )
+        self.shortcut = _shortcut(inputs, outputs, stride) if residual else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Apply the block.
+
+        Parameters
+        ----------
+        x : Tensor [shape=(B, inputs, F, T)]
+            A feature map.
+
+        Returns
+        -------
+        Tensor [shape=(B, outputs, ceil(F / stride), ceil(T / stride))]
+            The next one.
+        """
+        y: Tensor = self.body(x)
+        return torch.relu(y if self.shortcut is None else y + self.shortcut(x))
+
+
+class DepthwiseSeBlock(nn.Module):
+    """Depthwise 3x3 and pointwise convolution with squeeze-and-excitation and a shortcut.
 
     Parameters
     ----------
@@ -100,22 +180,14 @@ class ResidualSeBlock(nn.Module):
     def __init__(self, inputs: int, outputs: int, stride: int, se_reduction: int) -> None:
         super().__init__()
         self.body = nn.Sequential(
-            nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False),
-            nn.BatchNorm2d(outputs),
+            nn.Conv2d(inputs, inputs, 3, stride, 1, groups=inputs, bias=False),
+            nn.BatchNorm2d(inputs),
             nn.ReLU(inplace=True),
-            nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False),
+            nn.Conv2d(inputs, outputs, 1, bias=False),
             nn.BatchNorm2d(outputs),
             SqueezeExcite(outputs, se_reduction),
         )
-        self.shortcut: nn.Module = nn.Identity()
-        if stride != 1 or inputs != outputs:
-            self.shortcut = nn.Sequential(
-                nn.AvgPool2d(stride, ceil_mode=True, count_include_pad=False)
-                if stride > 1
-                else nn.Identity(),
-                nn.Conv2d(inputs, outputs, 1, bias=False),
-                nn.BatchNorm2d(outputs),
-            )
+        self.shortcut = _shortcut(inputs, outputs, stride)
 
     def forward(self, x: Tensor) -> Tensor:
         """Apply the block.
@@ -131,3 +203,29 @@ class ResidualSeBlock(nn.Module):
             The next one.
         """
         return torch.relu(self.body(x) + self.shortcut(x))
+
+
+def average_pool(stride: int) -> nn.AvgPool2d:
+    """Average over squares, cut off at the edge so that no map becomes empty.
+
+    Parameters
+    ----------
+    stride : int
+        Side of the squares.
+
+    Returns
+    -------
+    nn.AvgPool2d
+        From (B, C, F, T) to (B, C, ceil(F / stride), ceil(T / stride)).
+    """
+    return nn.AvgPool2d(stride, ceil_mode=True, count_include_pad=False)
+
+
+def _shortcut(inputs: int, outputs: int, stride: int) -> nn.Module:
+    if stride == 1 and inputs == outputs:
+        return nn.Identity()
+    return nn.Sequential(
+        average_pool(stride) if stride > 1 else nn.Identity(),
+        nn.Conv2d(inputs, outputs, 1, bias=False),
+        nn.BatchNorm2d(outputs),
+    )

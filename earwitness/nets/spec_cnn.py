@@ -1,23 +1,23 @@
 """The spectrogram CNN: a compact residual network with squeeze-and-excitation.
 
 The notebook's Model A kept its first layers at full resolution, which is where its time went.
-Here the stem already halves both axes, so that an epoch costs a tenth.
+Here the stem can halve both axes, so that an epoch costs a tenth.
 """
 
 import torch
 from torch import Tensor, nn
 
-from earwitness.nets.layers import ResidualSeBlock, Standardise
+from earwitness.nets.layers import SeBlock, Standardise, average_pool
 from earwitness.schema.nets.spec_cnn import NetParams
 
 
 class SpecCnn(nn.Module):
-    """Residual SE network with adaptive pooling.
+    """Squeeze-and-excitation network with adaptive pooling.
 
     Parameters
     ----------
     net : NetParams
-        Widths, depth, dropout.
+        Widths, depth, resolution, dropout.
     channels : int
         Input channels.
     classes : int
@@ -29,7 +29,7 @@ class SpecCnn(nn.Module):
         self.standardise = Standardise((channels, 1, 1))
         first = net.widths[0]
         self.stem = nn.Sequential(
-            nn.Conv2d(channels, first, 5, 2, 2, bias=False),
+            nn.Conv2d(channels, first, 5, net.stem_stride, 2, bias=False),
             nn.BatchNorm2d(first),
             nn.ReLU(inplace=True),
         )
@@ -37,12 +37,16 @@ class SpecCnn(nn.Module):
         inputs = first
         for stage, width in enumerate(net.widths):
             for block in range(net.blocks):
-                stride = 2 if stage > 0 and block == 0 else 1
-                blocks.append(ResidualSeBlock(inputs, width, stride, net.se_reduction))
+                halve = stage > 0 and block == 0
+                if halve and net.downsample == "average":
+                    blocks.append(average_pool(2))
+                stride = 2 if halve and net.downsample == "stride" else 1
+                blocks.append(SeBlock(inputs, width, stride, net.se_reduction, net.residual))
                 inputs = width
         self.blocks = nn.Sequential(*blocks)
         self.dropout = nn.Dropout(net.dropout)
-        self.classifier = nn.Linear(2 * inputs, classes)
+        self.maximum = net.pooling == "mean_max"
+        self.classifier = nn.Linear(inputs * (2 if self.maximum else 1), classes)
 
     def embed(self, x: Tensor) -> Tensor:
         """Compute what the classifier reads.
@@ -54,11 +58,11 @@ class SpecCnn(nn.Module):
 
         Returns
         -------
-        Tensor [shape=(B, 2 * widths[-1])]
-            Mean over frequency, then mean and maximum over time.
+        Tensor [shape=(B, widths[-1]) or (B, 2 * widths[-1])]
+            Mean over frequency, then mean, or mean and maximum, over time.
         """
         x = self.blocks(self.stem(self.standardise(x))).mean(2)  # (B, C, T)
-        return torch.cat([x.mean(2), x.amax(2)], dim=1)
+        return torch.cat([x.mean(2), x.amax(2)], dim=1) if self.maximum else x.mean(2)
 
     def forward(self, x: Tensor) -> Tensor:
         """Classify.

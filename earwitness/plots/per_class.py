@@ -20,7 +20,8 @@ def plot_per_class(per_class: pd.DataFrame, path: Path) -> None:
     path : Path
         The PNG file.
     """
-    members = [name for name in per_class.columns if name not in ("category", "ensemble")]
+    beside = ("category", "ensemble", "rank")
+    members = [name for name in per_class.columns if name not in beside]
     palette = colours(members)
     with drawing(path, 8, ROW_INCHES * len(per_class) + 1.4) as figure:
         axes = figure.subplots()
@@ -43,8 +44,12 @@ def plot_per_class(per_class: pd.DataFrame, path: Path) -> None:
                 zorder=3,
             )
         axes.set_yticks(places, per_class["category"])
+        for label, rank in zip(axes.get_yticklabels(), per_class["rank"], strict=True):
+            label.set_fontweight("bold" if rank == "ten worst" else "normal")
         axes.set_ylim(len(per_class) - 0.4, -0.6)
         axes.set_xlim(0, 1.02)
-        axes.set_xlabel("top-1 accuracy on the test folds, worst class first")
+        axes.set_xlabel(
+            "top-1 accuracy on the test folds, worst class first, the ten worst in bold"
+        )
         axes.grid(visible=False, axis="y")
         figure.legend(loc="outside upper center", ncols=min(len(members) + 1, 5))

@@ -1,4 +1,4 @@
-"""Constants of the log-mel + PCEN front end (section ``features``)."""
+"""What each network reads (section ``features.<network>``)."""
 
 from typing import Annotated, Literal
 
@@ -33,9 +33,54 @@ class PcenParams:
 
 
 @dataclass(frozen=True, config=STRICT)
-class FeatureParams:
-    """Section ``features``: every constant of the spectrogram front end."""
+class WaveformParams:
+    """Section ``features.<network>`` of a network that reads waveforms.
 
+    Attributes
+    ----------
+    kind : "waveform"
+        Tells this section from `FeatureParams`.
+    sample_rate : int
+        In Hz.
+    dtype : {"float16", "float32"}
+        Stored type.
+    """
+
+    kind: Literal["waveform"]
+    sample_rate: PositiveInt
+    dtype: Literal["float16", "float32"]
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """What is stored: one channel."""
+        return ("waveform",)
+
+
+@dataclass(frozen=True, config=STRICT)
+class FeatureParams:
+    """Section ``features.<network>``: every constant of the spectrogram front end.
+
+    Attributes
+    ----------
+    kind : "spectrogram"
+        Tells this section from `WaveformParams`.
+    channels : tuple of {"log_mel", "pcen"}
+        What is stored and read, in this order.
+    sample_rate : int
+        In Hz.
+    n_fft, win_samples, hop_samples, n_mels, f_min, f_max, power, center, pad_mode, norm, \
+    mel_scale
+        As in torchaudio's MelSpectrogram; frequencies in Hz.
+    amin, top_db : float
+        Floor of the mel spectrogram, and of the log-mel below the clip's own maximum.
+    pcen : PcenParams
+        Constants of PCEN.
+    dtype : {"float16", "float32"}
+        Stored type.
+    """
+
+    kind: Literal["spectrogram"]
+    channels: Annotated[tuple[Literal["log_mel", "pcen"], ...], Field(min_length=1)]
     sample_rate: PositiveInt
     n_fft: PositiveInt
     win_samples: PositiveInt
@@ -55,6 +100,8 @@ class FeatureParams:
 
     def __post_init__(self) -> None:
         """Check what no single field can tell."""
+        if len(set(self.channels)) < len(self.channels):
+            raise ValueError(f"channels lists one twice: {', '.join(self.channels)}")
         if self.f_max > self.sample_rate / 2:
             raise ValueError(
                 f"f_max {self.f_max:g} Hz is above half the sample rate ({self.sample_rate} Hz)"
@@ -63,3 +110,7 @@ class FeatureParams:
             raise ValueError(f"f_min {self.f_min:g} Hz is not below f_max {self.f_max:g} Hz")
         if self.win_samples > self.n_fft:
             raise ValueError(f"win_samples {self.win_samples} is longer than n_fft {self.n_fft}")
+
+
+# pydantic tells the two apart by `kind`, so that a mistake is reported for the right one.
+AnyFeatures = Annotated[FeatureParams | WaveformParams, Field(discriminator="kind")]

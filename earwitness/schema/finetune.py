@@ -38,6 +38,12 @@ class FinetuneParams:
     baseline_c : tuple of float
         Inverse regularisation strengths of the frozen baseline (a logistic regression on
         the pooled levels) to choose from on validation.
+    baseline_views : int
+        Stored views of each training clip that the baseline is fitted on.
+    refit : bool
+        Whether a frozen model that was kept is fitted once more, on training and validation
+        clips, at the chosen strength. What is said of validation clips, on which the ensemble
+        is fitted, stays that of the first fit.
     keep : {"better", "finetuned", "frozen"}
         Which model the member is: the one with the lower validation loss, or a fixed one.
     lr_head, lr_backbone : float
@@ -54,6 +60,8 @@ class FinetuneParams:
 
     unfreeze_last_n: Annotated[int, Field(ge=0)] | None
     baseline_c: tuple[Positive, ...]
+    baseline_views: Annotated[int, Field(ge=1)]
+    refit: bool
     keep: Literal["better", "finetuned", "frozen"]
     lr_head: Positive
     lr_backbone: Positive

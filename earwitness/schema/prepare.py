@@ -7,6 +7,9 @@ from pydantic.dataclasses import dataclass
 
 from earwitness.schema.base import STRICT
 
+# Sample rates that are taken, in Hz.
+RATES = (1_000, 384_000)
+
 
 @dataclass(frozen=True, config=STRICT)
 class PrepareParams:

@@ -5,7 +5,7 @@ import difflib
 import json
 import types
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from pydantic import ValidationError
 
@@ -51,10 +51,17 @@ def describe(error: ValidationError, root: type, above: Location = ()) -> list[s
     lines = []
     for problem in error.errors(include_url=False):
         kind, context = problem["type"], problem.get("ctx", {})
-        here = dotted([*above, *problem["loc"]])
+        steps, section_type = _walk(root, problem["loc"])
+        here = dotted([*above, *steps])
         if kind in ("unexpected_keyword_argument", "extra_forbidden"):
-            *section, key = problem["loc"]
-            lines.append(f"{here} is not a known key{suggest(str(key), _keys(root, section))}")
+            names = _fields(section_type)
+            lines.append(f"{here} is not a known key{suggest(str(problem['loc'][-1]), names)}")
+        elif kind == "union_tag_invalid":
+            key = context["discriminator"].strip("'")
+            expected = context["expected_tags"].replace(", ", " or ")
+            lines.append(f"{here}.{key} must be {expected}, not the string {context['tag']!r}")
+        elif kind == "union_tag_not_found":
+            lines.append(f"{here}.{context['discriminator'].strip(chr(39))} is missing")
         elif kind == "missing":
             lines.append(f"{here} is missing")
         elif kind == "value_error":
@@ -97,16 +104,45 @@ def show(value: Any) -> str:
     return json.dumps(value, default=str)[:60]
 
 
-def _keys(root: Any, section: Sequence[str | int]) -> list[str]:
-    """Fields of the dataclass at a path below `root`."""
-    kind = root
-    for step in section:
+def _walk(root: Any, location: Location) -> tuple[list[str | int], Any]:
+    """Find a location's steps as they stand in the file, and the type of the last section.
+
+    Where a section is one of several types, pydantic's location has the tag that chose one
+    among its steps; the file has not.
+    """
+    steps: list[str | int] = []
+    kind = section = root
+    for step in location:
+        tagged = _tagged(kind)
+        if tagged:
+            kind = tagged.get(str(step))
+            continue
+        steps.append(step)
+        section = kind
         if dataclasses.is_dataclass(kind) and isinstance(kind, type):
-            kind = get_type_hints(kind).get(str(step))
+            kind = get_type_hints(kind, include_extras=True).get(str(step))
         elif get_origin(kind) in (dict, tuple):
             kind = get_args(kind)[-1 if get_origin(kind) is dict else 0]
         if isinstance(kind, types.UnionType):
             kind = next(arm for arm in get_args(kind) if arm is not type(None))
-    if dataclasses.is_dataclass(kind):
-        return [field.name for field in dataclasses.fields(kind)]
-    return []
+    return steps, section
+
+
+def _tagged(kind: Any) -> dict[str, Any]:
+    """Arms of a union that a field of theirs tells apart, by that field's value."""
+    if get_origin(kind) is not Annotated:
+        return {}
+    union, *notes = get_args(kind)
+    keys = [note.discriminator for note in notes if getattr(note, "discriminator", None)]
+    return {
+        value: arm
+        for key in keys
+        for arm in get_args(union)
+        for value in get_args(get_type_hints(arm)[key])
+    }
+
+
+def _fields(kind: Any) -> list[str]:
+    return (
+        [field.name for field in dataclasses.fields(kind)] if dataclasses.is_dataclass(kind) else []
+    )

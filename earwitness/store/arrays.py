@@ -25,6 +25,7 @@ from earwitness.errors import EarwitnessError
 from earwitness.store.atomic import atomic_directory, atomic_path
 from earwitness.store.files import (
     COMPLETE,
+    UNBUFFERED,
     Attribute,
     OpenFiles,
     Spec,
@@ -111,7 +112,7 @@ class ArrayWriter:
         division = self._division
         path = self._partial if division is None else self._partial / division.name(shard)
         if path.exists():
-            return h5py.File(path, "r+")
+            return h5py.File(path, "r+", driver=UNBUFFERED)
         arrays = self._arrays if division is None else division.specs(self._arrays, shard)
         return create_file(path, arrays, self._attrs)
 

@@ -1,10 +1,12 @@
 """Writing artifacts so that a reader never meets half of one.
 
 Everything is written beside its target, flushed to disk and then renamed over it: a stage
-that is killed leaves the previous artifact, or none.
+that is killed, or finds the disk full, leaves the previous artifact, or none.
 """
 
 import csv
+import errno
+import glob
 import json
 import os
 import secrets
@@ -15,8 +17,13 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import psutil
+
+from earwitness.errors import EarwitnessError
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+# The disk, a quota, or a limit on the size of a file.
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 @contextmanager
@@ -35,14 +42,20 @@ def atomic_path(target: Path) -> Iterator[Path]:
         block creates the file; without an exception it is flushed to disk and renamed to
         `target` (a folder of that name is replaced with all it holds), otherwise it is
         removed and `target` stays as it was.
+
+    Raises
+    ------
+    EarwitnessError
+        If the disk is full.
     """
-    partial = _beside(target)
-    try:
-        yield partial
-        _flush(partial)
-        _replace(partial, target)
-    finally:
-        partial.unlink(missing_ok=True)
+    with _telling_when_full(target):
+        partial = _beside(target)
+        try:
+            yield partial
+            _flush(partial)
+            _replace(partial, target)
+        finally:
+            partial.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -58,17 +71,46 @@ def atomic_directory(target: Path) -> Iterator[Path]:
     ------
     Path
         An empty folder beside `target`, removed if the block raises.
+
+    Raises
+    ------
+    EarwitnessError
+        If the disk is full.
     """
-    partial = _beside(target)
-    partial.mkdir()
-    try:
-        yield partial
-        for file in partial.rglob("*"):
-            if file.is_file():
-                _flush(file)
-        _replace(partial, target)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+    with _telling_when_full(target):
+        partial = _beside(target)
+        try:
+            partial.mkdir()
+            yield partial
+            for file in partial.rglob("*"):
+                if file.is_file():
+                    _flush(file)
+            _replace(partial, target)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+
+
+def reserve_space(path: Path, size: int) -> None:
+    """Take the disk space of a large file before the work on its content begins.
+
+    A full disk is then told at once rather than after an hour. Where a file system cannot
+    reserve, nothing is done, and it is told when it happens.
+
+    Parameters
+    ----------
+    path : Path
+        An existing file.
+    size : int
+        Bytes that it is going to have, at least.
+    """
+    if not size or not hasattr(os, "posix_fallocate"):
+        return
+    with path.open("r+b") as file:
+        try:
+            os.posix_fallocate(file.fileno(), 0, size)
+        except OSError as error:
+            if error.errno not in {errno.EOPNOTSUPP, errno.EINVAL}:
+                raise
 
 
 def write_text(path: Path, text: str) -> None:
@@ -132,9 +174,47 @@ def _neutralise(cell: Any) -> Any:
     return safe.replace("\r", " ")
 
 
+@contextmanager
+def _telling_when_full(target: Path) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        if not _is_full(error):
+            raise
+        existing = next(path for path in target.absolute().parents if path.exists())
+        free = shutil.disk_usage(existing).free
+        raise EarwitnessError(
+            f"{target} cannot be written because the disk, or what you may use of it, is full "
+            f"({free / 1e6:,.0f} MB free in {target.parent}): free some space, then run the same "
+            "command again"
+        ) from error
+
+
+def _is_full(error: BaseException | None) -> bool:
+    """Whether lack of space is behind an error, which libraries wrap in their own."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in FULL:
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
 def _beside(target: Path) -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
-    return target.with_name(f".{target.stem}.{secrets.token_hex(4)}.partial{target.suffix}")
+    _clear_abandoned(target)
+    name = f".{target.stem}.{os.getpid()}-{secrets.token_hex(4)}.partial{target.suffix}"
+    return target.with_name(name)
+
+
+def _clear_abandoned(target: Path) -> None:
+    """Remove what killed processes left of this very target: it can be gigabytes."""
+    for path in target.parent.glob(f".{glob.escape(target.stem)}.*.partial{target.suffix}"):
+        process = path.name.removeprefix(f".{target.stem}.").partition("-")[0]
+        if process.isdecimal() and not psutil.pid_exists(int(process)):
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
 
 
 def _replace(partial: Path, target: Path) -> None:

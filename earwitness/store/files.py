@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from earwitness.errors import EarwitnessError
+from earwitness.store.atomic import reserve_space
 
 COMPLETE = "complete"
 # More open files would only save openings (about a millisecond each) in random reads.
@@ -17,6 +18,18 @@ MOST_OPEN = 32
 
 Attribute = str | int | float
 Spec = tuple[tuple[int, ...], npt.DTypeLike]
+
+# HDF5 holds small writes back and then fails at closing a file on a full disk, again and again
+# and up to a crash. Without its buffer the write itself fails.
+UNBUFFERED = "earwitness-unbuffered"
+
+
+def _set_unbuffered(access: Any) -> None:
+    access.set_fapl_sec2()
+    access.set_sieve_buf_size(0)
+
+
+h5py.register_driver(UNBUFFERED, _set_unbuffered)
 
 
 def create_file(path: Path, arrays: Mapping[str, Spec], attrs: Mapping[str, Attribute]) -> Any:
@@ -36,12 +49,13 @@ def create_file(path: Path, arrays: Mapping[str, Spec], attrs: Mapping[str, Attr
     h5py.File
         Not complete: `mark_complete` says so in the end.
     """
-    file = h5py.File(path, "w-")
+    file = h5py.File(path, "w-", driver=UNBUFFERED)
     try:
         for name, value in attrs.items():
             file.attrs[name] = value
         for name, (shape, dtype) in arrays.items():
             _reserve(file, name, shape, dtype)
+        reserve_space(path, sum(array.nbytes for array in file.values()))
         # Here already, so that all space is taken when the file is made: it may be closed and
         # opened again while it is written, and that does not show in its bytes.
         file.attrs[COMPLETE] = 0

@@ -55,7 +55,7 @@ class LinearBaseline:
 def fit_baseline(
     levels: FloatArray,
     targets: IntArray,
-    validation: tuple[FloatArray, IntArray],
+    validation: tuple[FloatArray, IntArray] | None,
     strengths: tuple[float, ...],
 ) -> LinearBaseline:
     """Fit one regression a strength and keep the one with the least validation loss.
@@ -70,8 +70,8 @@ def fit_baseline(
         Pooled levels of the training clips.
     targets : np.ndarray [shape=(n,)]
         Class indices; every class occurs.
-    validation : tuple of (np.ndarray [shape=(v, D)], np.ndarray [shape=(v,)])
-        Levels and class indices that choose the strength.
+    validation : tuple of (np.ndarray [shape=(v, D)], np.ndarray [shape=(v,)]) or None
+        Levels and class indices that choose the strength; None if there is but one.
     strengths : tuple of float
         Values of scikit-learn's C.
 
@@ -84,15 +84,17 @@ def fit_baseline(
 
     # Sums in BLAS depend on the number of threads, so it follows torch's, i.e. runtime.threads.
     with threadpool_limits(limits=torch.get_num_threads()):
-        return _fit(levels, targets, validation, strengths)
+        fitted = _fit(levels, targets, strengths)
+    if validation is None:
+        return fitted[0]
+    return min(
+        fitted, key=lambda one: negative_log_likelihood(one.logits(validation[0]), validation[1])
+    )
 
 
 def _fit(
-    levels: FloatArray,
-    targets: IntArray,
-    validation: tuple[FloatArray, IntArray],
-    strengths: tuple[float, ...],
-) -> LinearBaseline:
+    levels: FloatArray, targets: IntArray, strengths: tuple[float, ...]
+) -> list[LinearBaseline]:
     from sklearn.linear_model import LogisticRegression
 
     mean = levels.mean(0, dtype=np.float64)
@@ -107,16 +109,9 @@ def _fit(
         weight, bias = model.coef_ @ basis, model.intercept_
         if len(weight) == 1:  # two classes: scikit-learn gives the difference of their logits
             weight, bias = np.vstack([-weight, weight]) / 2, np.hstack([-bias, bias]) / 2
-        candidate = LinearBaseline(
-            mean.astype(np.float32),
-            std.astype(np.float32),
-            weight.astype(np.float32),
-            bias.astype(np.float32),
-            c,
-        )
-        loss = negative_log_likelihood(candidate.logits(validation[0]), validation[1])
-        fitted.append((loss, candidate))
-    return min(fitted, key=lambda pair: pair[0])[1]
+        narrow = [array.astype(np.float32) for array in (mean, std, weight, bias)]
+        fitted.append(LinearBaseline(narrow[0], narrow[1], narrow[2], narrow[3], c))
+    return fitted
 
 
 def _rotate(standard: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -13,13 +13,14 @@ from torch import Tensor, nn
 from earwitness.backbones.base import Backbone
 from earwitness.backbones.classifier import PretrainedClassifier
 from earwitness.calibration import fit_temperature, negative_log_likelihood
-from earwitness.inference.checkpoint import write_checkpoint
+from earwitness.inference.checkpoint import JUDGED, write_checkpoint
 from earwitness.labels import ClassEntry
 from earwitness.schema.finetune import FinetuneParams
+from earwitness.schema.model import Layers
 from earwitness.schema.prepare import PrepareParams
 from earwitness.training.activations import ActivationExamples
-from earwitness.training.baseline import LinearBaseline, fit_baseline
 from earwitness.training.data import EpochRow, ValidationData, compute_logits
+from earwitness.training.frozen import fit_frozen_head, refit_frozen_head, start_head
 from earwitness.training.loop import Trainer
 from earwitness.training.optimiser import parameter_groups
 from earwitness.training.runtime import Runtime, describe_runtime
@@ -54,55 +55,6 @@ def rate_groups(model: PretrainedClassifier, params: FinetuneParams) -> list[dic
     return parameter_groups(rates(), params.loop.weight_decay)
 
 
-class _Levels(nn.Module):
-    """The frozen network as a module, so that `compute_logits` can batch it."""
-
-    def __init__(self, model: PretrainedClassifier) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, boundary: Tensor, levels: Tensor) -> Tensor:
-        return self.model.pool_levels(boundary, levels)
-
-
-def fit_frozen_head(
-    model: PretrainedClassifier, data: StoredFold, params: FinetuneParams, runtime: Runtime
-) -> LinearBaseline:
-    """Fit the frozen baseline and start the head from it.
-
-    Parameters
-    ----------
-    model : PretrainedClassifier
-        Its head is set in place.
-    data : StoredFold
-        Training clips to fit on, validation clips to choose the strength.
-    params : FinetuneParams
-        `baseline_c`.
-    runtime : Runtime
-        Device.
-
-    Returns
-    -------
-    LinearBaseline
-        What was fitted.
-    """
-    pool = _Levels(model).to(runtime.device)
-    parts = [
-        (data.train_boundary[0], data.train_levels[0]),
-        (data.validation_boundary, data.validation_levels),
-    ]
-    train, validation = (compute_logits(pool, inputs, runtime).numpy() for inputs in parts)
-    baseline = fit_baseline(
-        train, data.train_targets, (validation, data.validation_targets), params.baseline_c
-    )
-    head = model.head
-    head.standardise.set(torch.from_numpy(baseline.mean), torch.from_numpy(baseline.std), 0.0)
-    with torch.no_grad():
-        head.linear.weight.copy_(torch.from_numpy(baseline.weight))
-        head.linear.bias.copy_(torch.from_numpy(baseline.bias))
-    return baseline
-
-
 def _validation_scores(logits: Tensor, targets: IntArray) -> dict[str, float]:
     array = logits.numpy()
     temperature = fit_temperature(array, targets)
@@ -124,7 +76,7 @@ def _tune(
 ) -> tuple[list[EpochRow], dict[str, Any]]:
     """Fine-tune from the frozen baseline, and keep whichever validation prefers."""
     validation = ValidationData(
-        (data.validation_boundary, data.validation_levels),
+        (data.validation_boundary[0], data.validation_levels[0]),
         torch.from_numpy(data.validation_targets),
     )
 
@@ -161,6 +113,7 @@ def finetune(
     classes: Sequence[ClassEntry],
     params: FinetuneParams,
     *,
+    layers: Layers = "weighted",
     prepared: PrepareParams,
     runtime: Runtime,
     seed: int,
@@ -171,7 +124,8 @@ def finetune(
 
     The linear classifier on the frozen network comes first; fine-tuning starts from it and
     has to beat it on validation, measured by the negative log-likelihood at the best
-    temperature, because the two differ in sharpness more than in accuracy.
+    temperature, because the two differ in sharpness more than in accuracy. Once that is
+    settled, a frozen model may be refitted with the validation clips (`refit`).
 
     Parameters
     ----------
@@ -185,6 +139,8 @@ def finetune(
         In the order of the logits.
     params : FinetuneParams
         Section ``finetune.<backbone>``.
+    layers : {"weighted", "last"}
+        What the head sees (``model.layers``).
     prepared : PrepareParams
         How the clips were made, kept with the model, which later makes its own.
     runtime : Runtime
@@ -202,11 +158,16 @@ def finetune(
         The config written: which model was kept, and both models' validation scores.
     """
     torch.manual_seed(seed)
-    model = PretrainedClassifier(backbone, unfrozen, len(classes), params.head)
+    model = PretrainedClassifier(backbone, unfrozen, len(classes), params.head, layers)
     model.to(runtime.device)
     baseline = fit_frozen_head(model, data, params, runtime)
+    start_head(model, baseline)
     label = f"{backbone.record.name} {directory.name}"
     rows, outcome = _tune(model, data, len(classes), params, runtime, seed, state, label)
+    judged = {name: tensor.clone() for name, tensor in model.head.state_dict().items()}
+    refitted = params.refit and outcome["kept"] == "frozen"
+    if refitted:
+        start_head(model, refit_frozen_head(model, data, params, runtime, baseline.c))
     config = {
         "member": backbone.record.name,
         "kind": "backbone",
@@ -215,10 +176,12 @@ def finetune(
         "seconds": prepared.seconds,
         "resampler": prepared.resampler,
         "unfrozen": unfrozen,
+        "layers": layers,
         "selected": params.loop.select,
         "trained_with": describe_runtime(runtime),
         "baseline_c": baseline.c,
         **outcome,
+        "refitted": refitted,
         "classes": list(classes),
         "head": asdict(params.head),
     }
@@ -229,6 +192,8 @@ def finetune(
         "model": {name: whole[name] for name in whole if name in trained},
         "trunk": {name: whole[name] for name in whole if name not in trained},
     }
+    if refitted:
+        tensors[JUDGED] = {f"head.{name}": tensor for name, tensor in judged.items()}
     write_checkpoint(directory, config, tensors, [asdict(row) for row in rows])
     state.clear()
     return config

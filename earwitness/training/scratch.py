@@ -12,7 +12,7 @@ from torch import nn
 
 from earwitness.inference.checkpoint import write_checkpoint
 from earwitness.labels import ClassEntry
-from earwitness.schema.features import FeatureParams
+from earwitness.schema.features import FeatureParams, WaveformParams
 from earwitness.schema.prepare import PrepareParams
 from earwitness.schema.train import TrainParams
 from earwitness.store.items import Items
@@ -66,7 +66,7 @@ def train_network(
     targets: tuple[NDArray[np.int64], NDArray[np.int64]],
     classes: Sequence[ClassEntry],
     params: TrainParams,
-    feature_params: FeatureParams,
+    feature_params: FeatureParams | WaveformParams,
     *,
     prepared: PrepareParams,
     runtime: Runtime,
@@ -80,7 +80,7 @@ def train_network(
     ----------
     name : str
         Module in `earwitness.nets`; also the member's name.
-    features : tuple of Items [shape=(n, 2, n_mels, frames)]
+    features : tuple of Items [shape=(n, channels, n_mels, frames)]
         Of the training and of the validation clips: arrays, or read from a store.
     targets : tuple of np.ndarray [shape=(n,)]
         Their class indices.
@@ -88,7 +88,7 @@ def train_network(
         In the order of the logits.
     params : TrainParams
         Section ``train.<name>``.
-    feature_params : FeatureParams
+    feature_params : FeatureParams or WaveformParams
         Kept with the model, which later computes its own features.
     prepared : PrepareParams
         How the clips were made, kept with the model, which later makes its own.
@@ -101,7 +101,9 @@ def train_network(
     directory : Path
         Output folder.
     """
-    examples = SpectrogramExamples(features[0], targets[0], len(classes), params.augment, seed)
+    examples = SpectrogramExamples(
+        *(features[0], feature_params.channels, targets[0], len(classes), params.augment, seed)
+    )
     model = build_network(name, params, examples, len(classes), seed)
     groups = parameter_groups([(model, params.lr)], params.loop.weight_decay)
     trainer = Trainer(model, groups, params.loop, runtime, seed)

@@ -1,4 +1,4 @@
-"""Training examples from stored spectrograms."""
+"""Training examples from stored features."""
 
 import math
 
@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from earwitness.augment.mixup import draw_partner
+from earwitness.augment.mixup import draw_partner, mix
 from earwitness.augment.spectrogram import mask, shift_and_gain
 from earwitness.schema.train import SpecAugmentParams
 from earwitness.store.items import Items
@@ -17,13 +17,15 @@ IntArray = NDArray[np.int64]
 
 
 class SpectrogramExamples:
-    """Augmented spectrograms of the training clips of one fold.
+    """Augmented features of the training clips of one fold.
 
     Parameters
     ----------
-    features : Items [shape=(n, 2, n_mels, frames)]
+    features : Items [shape=(n, channels, n_mels, frames)]
         Features of the training clips alone, float16 or float32: an array, or read from a
         store.
+    channels : tuple of {"log_mel", "pcen", "waveform"}
+        What each channel is.
     targets : np.ndarray [shape=(n,)]
         Class indices.
     classes : int
@@ -37,12 +39,14 @@ class SpectrogramExamples:
     def __init__(
         self,
         features: Items,
+        channels: tuple[str, ...],
         targets: IntArray,
         classes: int,
         params: SpecAugmentParams,
         seed: int,
     ) -> None:
         self.features = features
+        self.channels = channels
         self.one_hot = np.eye(classes, dtype=np.float32)[targets]
         self.params = params
         self.seed = seed
@@ -64,29 +68,35 @@ class SpectrogramExamples:
 
         Returns
         -------
-        inputs : tuple of one Tensor [shape=(B, 2, n_mels, frames)]
-            Augmented features.
+        inputs : tuple of one Tensor [shape=(B, channels, n_mels, frames)]
+            Augmented features, cropped in time.
         targets : Tensor [shape=(B, classes)]
             Soft targets.
         """
-        inputs = np.empty((len(positions), *self.features.shape[1:]), dtype=np.float32)
+        *_, frames = self.features.shape
+        width = max(1, round(self.params.crop * frames))
+        shape = (len(positions), *self.features.shape[1:3], width)
+        inputs = np.empty(shape, dtype=np.float32)
         targets = np.empty((len(positions), self.one_hot.shape[1]), dtype=np.float32)
         for i, position in enumerate(positions):
             rng = np.random.default_rng([self.seed, epoch, int(position)])
             partner, keep = draw_partner(
                 len(self), self.params.mixup_alpha, self.params.mixup_probability, rng
             )
-            inputs[i] = self._altered(int(position), rng)
+            example = self._altered(int(position), rng)
             targets[i] = self.one_hot[position]
-            if keep < 1:
-                inputs[i] = keep * inputs[i] + (1 - keep) * self._altered(partner, rng)
+            if 0 < keep < 1:
+                other = self._altered(partner, rng)
+                between_class = self.params.mixing == "between_class"
+                example = mix(example, other, keep, self.channels, between_class)
                 targets[i] = keep * targets[i] + (1 - keep) * self.one_hot[partner]
-            mask(inputs[i], self.mean, self.params, rng)
+            mask(example, self.mean, self.params, rng)
+            start = int(rng.integers(0, frames - width + 1))
+            inputs[i] = example[:, :, start : start + width]
         return (torch.from_numpy(inputs),), torch.from_numpy(targets)
 
     def _altered(self, position: int, rng: np.random.Generator) -> FloatArray:
-        features: NDArray[np.floating] = self.features[position]
-        return shift_and_gain(features.astype(np.float32), self.params, rng)
+        return shift_and_gain(self.features[position], self.channels, self.params, rng)
 
 
 def channel_statistics(features: Items) -> tuple[FloatArray, FloatArray]:

@@ -1,6 +1,7 @@
 """Training state that survives a kill, kept outside DVC's outputs."""
 
 import hashlib
+import io
 import json
 import pickle
 from collections.abc import Iterable, Mapping, Sequence
@@ -86,8 +87,11 @@ class TrainingState:
         content : mapping
             Tensors, numbers, strings, lists and dicts of them.
         """
+        # Through memory: torch's own writer does not say why it failed, as on a full disk.
+        packed = io.BytesIO()
+        torch.save({"run": self.run, "content": dict(content)}, packed)
         with atomic_path(self.path) as temporary:
-            torch.save({"run": self.run, "content": dict(content)}, temporary)
+            temporary.write_bytes(packed.getbuffer())
 
     def clear(self) -> None:
         """Forget the state, once the outputs are written."""

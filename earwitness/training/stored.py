@@ -20,21 +20,18 @@ class StoredFold:
 
     Attributes
     ----------
-    train_boundary, train_levels : sequence of Items [shape=(n, ...)]
-        The training clips, one entry a stored view.
-    train_targets : np.ndarray [shape=(n,)]
-        Class indices.
-    validation_boundary, validation_levels : Items [shape=(v, ...)]
-        The validation clips themselves (view 0).
-    validation_targets : np.ndarray [shape=(v,)]
+    train_boundary, train_levels, validation_boundary, validation_levels : \
+sequence of Items [shape=(n, ...)]
+        One entry a stored view; the first is the clips themselves.
+    train_targets, validation_targets : np.ndarray [shape=(n,)]
         Class indices.
     """
 
     train_boundary: Sequence[Items]
     train_levels: Sequence[Items]
     train_targets: IntArray
-    validation_boundary: Items
-    validation_levels: Items
+    validation_boundary: Sequence[Items]
+    validation_levels: Sequence[Items]
     validation_targets: IntArray
 
 
@@ -57,17 +54,16 @@ def read_stored_fold(store: Path, fold: Fold, memory_gb: float) -> StoredFold:
     """
     reader = ArrayReader(store)
     views = reader.shape("boundary")[0]
-    train = [_view(view, fold.train) for view in range(views)]
-    parts = [*train, _view(0, fold.validation)]
+    parts = [_view(view, rows) for rows in (fold.train, fold.validation) for view in range(views)]
     wanted = [(name, part) for name in ("boundary", "levels") for part in parts]
     items = open_items(reader, wanted, memory_gb)
     boundary, levels = items[: len(parts)], items[len(parts) :]
     return StoredFold(
-        train_boundary=boundary[:-1],
-        train_levels=levels[:-1],
+        train_boundary=boundary[:views],
+        train_levels=levels[:views],
         train_targets=fold.targets[fold.train],
-        validation_boundary=boundary[-1],
-        validation_levels=levels[-1],
+        validation_boundary=boundary[views:],
+        validation_levels=levels[views:],
         validation_targets=fold.targets[fold.validation],
     )
 

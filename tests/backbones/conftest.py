@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,13 +10,45 @@ from earwitness.backbones.weights import load_backbone
 
 
 @pytest.fixture(scope="session")
-def yamnet_weights(yamnet_wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    record = get_record("yamnet")
-    target = tmp_path_factory.mktemp("pretrained") / "yamnet.safetensors"
-    write_weights(record, *convert(record, yamnet_wheel), target)
-    return target
+def convert_published(
+    published: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], Path]:
+    """Converts the published file of a backbone."""
+
+    def make(name: str) -> Path:
+        record = get_record(name)
+        target = tmp_path_factory.mktemp("pretrained") / f"{name}.safetensors"
+        write_weights(record, *convert(record, published(name)), target)
+        return target
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def yamnet_weights(convert_published: Callable[[str], Path]) -> Path:
+    return convert_published("yamnet")
 
 
 @pytest.fixture
 def yamnet(yamnet_weights: Path) -> Backbone:
     return load_backbone("yamnet", yamnet_weights)
+
+
+@pytest.fixture(scope="session")
+def mn04_weights(convert_published: Callable[[str], Path]) -> Path:
+    return convert_published("mn04")
+
+
+@pytest.fixture
+def mn04(mn04_weights: Path) -> Backbone:
+    return load_backbone("mn04", mn04_weights)
+
+
+@pytest.fixture(scope="session")
+def aisfx_weights(convert_published: Callable[[str], Path]) -> Path:
+    return convert_published("aisfx")
+
+
+@pytest.fixture
+def aisfx(aisfx_weights: Path) -> Backbone:
+    return load_backbone("aisfx", aisfx_weights)

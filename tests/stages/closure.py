@@ -59,7 +59,12 @@ def import_closure(root: Path, path: str, templates: dict[str, Iterable[str]]) -
 
 @cache
 def imported_files(root: Path, path: str) -> tuple[str, ...]:
-    """Files and templates of the project that one file imports, wherever in its code."""
+    """Files and templates of the project that one file uses, wherever in its code.
+
+    Beside what it imports, these are the files of its own folder that it names ("page.css").
+    """
+    if not path.endswith(".py"):
+        return ()
     tree = ast.parse((root / path).read_text(encoding="utf-8"))
     package = module_name(path) if path.endswith("/__init__.py") else parent(module_name(path))
     files: set[str] = set()
@@ -67,6 +72,12 @@ def imported_files(root: Path, path: str) -> tuple[str, ...]:
         if name.split(".")[0] in {HOLE, UNKNOWN}:
             raise ValueError(f"{path} imports a module by a name that this check cannot read")
         files.update(files_of_module(root, name))
+    folder = Path(path).parent
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            name = node.value
+            if re.fullmatch(r"[\w-]+\.\w+", name) and (root / folder / name).is_file():
+                files.add((folder / name).as_posix())
     return tuple(sorted(files))
 
 

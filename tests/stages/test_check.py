@@ -44,7 +44,7 @@ def build(name):
 STAGE: dict[str, Any] = {
     "params": ["train.${item.network}", "folds"],
     "deps": [
-        "data/features.h5",
+        "data/features/{}.h5",
         "stages/train.py",
         "stages/params.py",
         "stages/__main__.py",

@@ -40,9 +40,18 @@ def test_values_come_back_with_their_types(params: ParamsFile) -> None:
     assert params.get("folds", tuple) == (1, 2)
     assert params.get("prepare.seconds", float) == 5.0
     assert params.get("data.name", str) == "tiny"
-    assert params.get("features.center", bool) is True
+    assert params.get("features.spec_cnn.center", bool) is True
     train = params.get("train.spec_cnn", TrainParams)
-    assert train.net == NetParams(widths=(8, 16), blocks=1, se_reduction=4, dropout=0.2)
+    assert train.net == NetParams(
+        widths=(8, 16),
+        blocks=1,
+        se_reduction=4,
+        stem_stride=2,
+        downsample="stride",
+        residual=True,
+        pooling="mean_max",
+        dropout=0.2,
+    )
     assert params.get("train.spec_cnn.loop.epochs", int) == 2
     assert params.get("finetune.yamnet", FinetuneParams).unfreeze_last_n is None
 
@@ -59,7 +68,7 @@ def test_asking_for_a_key_that_is_not_there(params: ParamsFile) -> None:
         params.get("seed.x", int)
 
 
-@pytest.mark.parametrize(("key", "kind"), [("seed", float), ("features.center", int)])
+@pytest.mark.parametrize(("key", "kind"), [("seed", float), ("features.spec_cnn.center", int)])
 def test_asking_for_the_wrong_type_is_a_mistake_in_the_code(
     params: ParamsFile, key: str, kind: type
 ) -> None:
@@ -80,7 +89,7 @@ def test_asking_for_the_wrong_type_is_a_mistake_in_the_code(
         ({"train.spec_cnn.lr": True}, "train.spec_cnn.lr must be a number, not true"),
         ({"train.spec_cnn.lr": None}, "train.spec_cnn.lr must be a number, not null"),
         ({"train.spec_cnn.lr": 0}, "train.spec_cnn.lr must be greater than 0"),
-        ({"features.center": 1}, "features.center must be true or false, not 1"),
+        ({"features.spec_cnn.center": 1}, "features.spec_cnn.center must be true or false, not 1"),
         ({"data.name": 50}, "data.name must be a string, not 50"),
         ({"folds": 1}, "folds must be a list, not 1"),
         ({"folds": [1, "2"]}, "folds[1] must be an integer, not the string '2'"),
@@ -88,11 +97,31 @@ def test_asking_for_the_wrong_type_is_a_mistake_in_the_code(
         ({"train": []}, "train must be a section with keys below it, not a list"),
         ({"train.spec_cnn": 3}, "train.spec_cnn must be a section with keys below it, not 3"),
         ({"prepare.resampler": "best"}, "prepare.resampler must be 'QQ', 'LQ', 'MQ', 'HQ' or"),
-        ({"features.norm": "l2"}, "features.norm must be 'slaney', not the string 'l2'"),
+        (
+            {"features.spec_cnn.kind": "mfcc"},
+            "features.spec_cnn.kind must be 'spectrogram' or 'waveform', not the string 'mfcc'",
+        ),
+        ({"features.spec_cnn.kind": REMOVED}, "features.spec_cnn.kind is missing"),
+        (
+            {"features.spec_cnn.n_mel": 4},
+            "features.spec_cnn.n_mel is not a known key; did you mean",
+        ),
+        ({"features": {}}, "features.spec_cnn is missing: model.networks lists 'spec_cnn'"),
+        (
+            {"features.spec_cn": {"kind": "waveform", "sample_rate": 8000, "dtype": "float16"}},
+            "features.spec_cn: no network is called 'spec_cn'; did you mean",
+        ),
+        (
+            {"features.spec_cnn.norm": "l2"},
+            "features.spec_cnn.norm must be 'slaney', not the string 'l2'",
+        ),
         ({"runtime.device": "gpu"}, "runtime.device must be text that matches ^(auto|cpu|cuda"),
         ({"seed": -1}, "seed must be at least 0, not -1"),
         ({"splits.validation_fraction": 1.0}, "must be less than 1.0, not 1.0"),
-        ({"features.f_max": 9000.0}, "features: f_max 9000 Hz is above half the sample rate"),
+        (
+            {"features.spec_cnn.f_max": 9000.0},
+            "features.spec_cnn: f_max 9000 Hz is above half the sample rate",
+        ),
         ({"predict.tta_shifts_seconds": []}, "predict: tta_shifts_seconds needs at least one"),
         ({"train.spec_cnn.net.blocks": 0}, "train.spec_cnn.net.blocks must be at least 1, not 0"),
         ({"train.spec_cnn.net.widths": [8, "x"]}, "train.spec_cnn.net.widths[1] must be an int"),
@@ -107,8 +136,8 @@ def test_asking_for_the_wrong_type_is_a_mistake_in_the_code(
             {"train.spec_cnn.net.width": [8]},
             "train.spec_cnn.net.width is not a known key; did you mean 'widths'?",
         ),
-        ({"ensemble.zzz": 1}, "ensemble.zzz is not a known key; known are l2"),
-        ({"features.pcen.eps": REMOVED}, "features.pcen.eps is missing"),
+        ({"ensemble.zzz": 1}, "ensemble.zzz is not a known key; known are greedy_steps, l2"),
+        ({"features.spec_cnn.pcen.eps": REMOVED}, "features.spec_cnn.pcen.eps is missing"),
         ({"evaluate": REMOVED}, "evaluate is missing"),
         ({"train.spec_cnn.net": REMOVED}, "train.spec_cnn.net is missing"),
     ],

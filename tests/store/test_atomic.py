@@ -1,4 +1,8 @@
 import json
+import os
+import subprocess
+import sys
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pandas as pd
@@ -125,3 +129,41 @@ def test_csv_leaves_negative_numbers_and_the_frame_alone(tmp_path: Path) -> None
     write_csv(tmp_path / "a.csv", frame)
     assert (tmp_path / "a.csv").read_bytes() == b"=name,gain_db\n'=1+1,-6.5\nplain,3.0\n"
     pd.testing.assert_frame_equal(frame, before)
+
+
+def abandoned(target: Path, process: int) -> Path:
+    """What a killed process leaves of `target`."""
+    return target.with_name(f".{target.stem}.{process}-0123abcd.partial{target.suffix}")
+
+
+def dead_process() -> int:
+    done = subprocess.Popen([sys.executable, "-c", ""])
+    done.wait()
+    return done.pid
+
+
+def test_what_killed_processes_left_is_cleared_away(tmp_path: Path) -> None:
+    target, dead = tmp_path / "a.h5", dead_process()
+    abandoned(target, dead).touch()
+    living, other = abandoned(target, os.getppid()), abandoned(tmp_path / "b.h5", dead)
+    living.touch()
+    other.touch()
+    write_text(target, "whole")
+    assert set(tmp_path.iterdir()) == {target, living, other}
+
+
+def test_folders_that_killed_processes_left_are_cleared_away(tmp_path: Path) -> None:
+    target = tmp_path / "fold1"
+    abandoned(target, dead_process()).mkdir()
+    with atomic_directory(target):
+        pass
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_git_and_dvc_ignore_what_a_killed_process_left() -> None:
+    root = Path(__file__).resolve().parents[2]
+    for name in (".gitignore", ".dvcignore"):
+        patterns = (root / name).read_text().split()
+        for target in (Path("a.h5"), Path("fold1")):
+            left = abandoned(target, 1).name
+            assert any(fnmatch(left, pattern) for pattern in patterns), f"{name}: {left}"

@@ -14,20 +14,23 @@ from earwitness.training.spectrograms import SpectrogramExamples, channel_statis
 AUGMENT = SpecAugmentParams(
     roll=0.5,
     gain_db=3.0,
+    filter_db=0.0,
     time_masks=1,
     time_mask_frames=5,
     frequency_masks=1,
     frequency_mask_bins=3,
     mask_probability=0.5,
+    mixing="mixup",
     mixup_alpha=0.4,
     mixup_probability=0.7,
+    crop=1.0,
 )
 TARGETS = np.arange(10) % 4
 
 
 def spectrograms(augment: SpecAugmentParams = AUGMENT, seed: int = 5) -> SpectrogramExamples:
     features = np.random.default_rng(0).normal(size=(10, 2, 8, 20)).astype(np.float16)
-    return SpectrogramExamples(features, TARGETS, 4, augment, seed)
+    return SpectrogramExamples(features, ("log_mel", "pcen"), TARGETS, 4, augment, seed)
 
 
 def activations(mixup: tuple[float, float] = (0.4, 0.7), seed: int = 5) -> ActivationExamples:
@@ -66,6 +69,20 @@ def test_without_augmentation_the_clip_comes_back() -> None:
     (inputs,), targets = examples.batch(np.array([7]), 0)
     assert np.array_equal(inputs[0].numpy(), examples.features[7].astype(np.float32))
     assert targets[0].tolist() == [0, 0, 0, 1]
+
+
+def test_a_crop_is_a_span_of_the_clip() -> None:
+    none = replace(AUGMENT, roll=0.0, gain_db=0.0, mask_probability=0.0, mixup_alpha=0.0)
+    examples = spectrograms(replace(none, crop=0.5))
+    starts = set()
+    for epoch in range(20):
+        (inputs,), _ = examples.batch(np.array([7]), epoch)
+        assert inputs.shape == (1, 2, 8, 10)
+        clip = examples.features[7].astype(np.float32)
+        found = [s for s in range(11) if np.array_equal(clip[:, :, s : s + 10], inputs[0].numpy())]
+        starts.update(found)
+        assert len(found) == 1
+    assert len(starts) > 3
 
 
 def test_without_mixup_a_stored_view_comes_back() -> None:

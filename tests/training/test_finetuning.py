@@ -11,8 +11,12 @@ from earwitness.backbones.weights import build_backbone
 from earwitness.inference.checkpoint import read_checkpoint
 from earwitness.inference.member import load_member
 from earwitness.schema.finetune import HeadParams
+from earwitness.training.baseline import fit_baseline
 from earwitness.training.finetuning import rate_groups
-from tests.trained import LOOP, finetune_params, lively_backbone, train_backbone
+from earwitness.training.stored import StoredFold
+from tests.trained import LOOP, finetune_params, lively_backbone, stored_noise, train_backbone
+
+CPU = torch.device("cpu")
 
 
 def classifier(unfrozen: int) -> PretrainedClassifier:
@@ -99,3 +103,51 @@ def test_a_second_run_writes_the_same_bytes(tmp_path: Path) -> None:
         train_backbone(tmp_path / name / "fold1", 2, finetune_params())
     for path in sorted((tmp_path / "a" / "fold1").iterdir()):
         assert path.read_bytes() == (tmp_path / "b" / "fold1" / path.name).read_bytes(), path.name
+
+
+def test_a_frozen_model_that_is_kept_is_refitted_with_the_validation_clips(tmp_path: Path) -> None:
+    """What validation judged is kept beside it, so that validation clips are said honestly."""
+    for name, refit in (("once", False), ("again", True)):
+        params = finetune_params(keep="frozen", refit=refit)
+        config = train_backbone(tmp_path / name / "fold1", 2, params)
+        assert config["refitted"] == refit
+    once = load_member(tmp_path / "once" / "fold1", CPU)
+    again = load_member(tmp_path / "again" / "fold1", CPU)
+    judged = load_member(tmp_path / "again" / "fold1", CPU, judged=True)
+    waveform = np.random.default_rng(5).normal(0, 0.1, size=(2, 16000)).astype(np.float32)
+    assert np.array_equal(judged.logits(waveform), once.logits(waveform))
+    assert not np.allclose(again.logits(waveform), once.logits(waveform))
+
+
+def test_a_refit_is_the_regression_on_all_clips_at_the_chosen_strength(tmp_path: Path) -> None:
+    config = train_backbone(tmp_path / "fold1", 0, finetune_params(keep="frozen", refit=True))
+    data = stored_noise(0)
+    levels = np.concatenate([data.train_levels[0], data.validation_levels[0]])
+    targets = np.concatenate([data.train_targets, data.validation_targets])
+    expected = fit_baseline(levels, targets, None, (config["baseline_c"],))
+    _, state = read_checkpoint(tmp_path / "fold1")
+    np.testing.assert_allclose(state["head.linear.weight"], expected.weight, atol=1e-5)
+    np.testing.assert_allclose(state["head.standardise.mean"], expected.mean, atol=1e-5)
+
+
+def test_a_fine_tuned_model_is_not_refitted(tmp_path: Path) -> None:
+    config = train_backbone(tmp_path / "fold1", 2, finetune_params(refit=True))
+    assert config["kept"] == "finetuned"
+    assert not config["refitted"]
+    assert not (tmp_path / "fold1" / "judged.safetensors").exists()
+
+
+def test_the_baseline_may_see_several_views(tmp_path: Path) -> None:
+    data = stored_noise(1)
+    views = StoredFold(
+        *(np.concatenate([data.train_boundary, 2 * data.train_boundary]),),
+        *(np.concatenate([data.train_levels, 2 * data.train_levels]), data.train_targets),
+        *(data.validation_boundary, data.validation_levels, data.validation_targets),
+    )
+    states = []
+    for count in (1, 2, 3):
+        params = finetune_params(keep="frozen", baseline_views=count)
+        train_backbone(tmp_path / str(count) / "fold1", 1, params, data=views)
+        states.append(read_checkpoint(tmp_path / str(count) / "fold1")[1]["head.linear.weight"])
+    assert not torch.allclose(states[0], states[1])
+    assert torch.equal(states[1], states[2])  # there are no more than two

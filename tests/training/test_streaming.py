@@ -66,11 +66,11 @@ def test_a_pretrained_member_is_the_same_from_memory_and_from_disk(tmp_path: Pat
     }
     path = write_store(tmp_path / "trunk.h5", views, 1)
     rows, targets = np.arange(12), np.arange(12) % 3
-    fold = Fold(rows, rows[:6], rows[:0], targets, CLASSES)
+    fold = Fold(rows, rows[:6], rows[:0], targets, rows.astype(str), CLASSES)
     for name, memory_gb in (("memory", 1.0), ("disk", 0.0)):
         data = read_stored_fold(path, fold, memory_gb)
         assert isinstance(data.train_boundary[0], StoredItems) == (name == "disk")
-        train_backbone(tmp_path / name / "fold1", 2, finetune_params(), data)
+        train_backbone(tmp_path / name / "fold1", 2, finetune_params(), data=data)
     assert same_files(tmp_path / "memory" / "fold1", tmp_path / "disk" / "fold1")
 
 

@@ -1,6 +1,7 @@
 """MN10: EfficientAT's MobileNetV3-Large at width 1.0."""
 
 from earwitness.backbones.record import BackboneRecord, Url
+from earwitness.backbones.records.mn04 import AUDIOSET
 
 RECORD = BackboneRecord(
     name="mn10",
@@ -20,4 +21,5 @@ RECORD = BackboneRecord(
         filename="mn10_as_mAP_471.pt",
         sha256="0bd7dc2443af498c289a2e739f02ebb515d6aa3fd3ab9db539c86123ae368a4e",
     ),
+    class_names=AUDIOSET,
 )

@@ -1,0 +1,5 @@
+"""HUBERT_BASE of torchaudio."""
+
+from earwitness.backbones.speech import build, convert
+
+__all__ = ["build", "convert"]

