@@ -30,7 +30,7 @@ START = 100
 STAGES = (
     ("prepare",),
     ("splits",),
-    ("features",),
+    ("features", "spec_cnn"),
     ("trunk", "yamnet"),
     ("train", "spec_cnn", "1"),
     ("predict", "spec_cnn", "1"),

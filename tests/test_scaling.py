@@ -27,7 +27,7 @@ from earwitness.store.arrays import ArrayReader
 from stages.params import open_params
 
 CLIPS, SECONDS, BATCH = 53, 0.5, 6
-STORES = ("data/prepared/audio_16000.h5", "data/features.h5", "data/trunk/yamnet.h5")
+STORES = ("data/prepared/audio_16000.h5", "data/features/spec_cnn.h5", "data/trunk/yamnet.h5")
 
 
 def run_stages(root: Path, clips_per_shard: int, monkeypatch: pytest.MonkeyPatch) -> list[int]:
@@ -49,7 +49,7 @@ def run_stages(root: Path, clips_per_shard: int, monkeypatch: pytest.MonkeyPatch
     params = open_params()
     stages.prepare.main(params)
     stages.splits.main(params)
-    stages.features.main(params)
+    stages.features.main(params, "spec_cnn")
     stages.trunk.main(params, "yamnet")
     stages.train.main(params, "spec_cnn", "1")
     stages.predict.main(params, "spec_cnn", "1")
