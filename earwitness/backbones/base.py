@@ -107,8 +107,25 @@ class Backbone(nn.Module, ABC):
         for index in range(start, stop):
             x = self.step(index, x)
             if index >= self.record.level_from:
-                levels.append(self.pool(x))
+                levels.append(self.level(index, x))
         return x, torch.cat(levels, dim=1)
+
+    def level(self, index: int, x: Tensor) -> Tensor:
+        """Give what a classifier on the levels sees of a block.
+
+        Parameters
+        ----------
+        index : int
+            Of the block.
+        x : Tensor [shape=(B, C, T, F) or (B, T, C)]
+            Its output.
+
+        Returns
+        -------
+        Tensor [shape=(B, D), dtype=float32]
+            `pool` of it, unless a family has more to say; D as in `level_sizes`.
+        """
+        return self.pool(x)
 
     def frames(self, x: Tensor) -> Tensor:
         """Turn a block's output into a sequence for attentive pooling.

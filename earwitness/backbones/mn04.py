@@ -52,6 +52,7 @@ TABLE = (
 )
 LAST_FACTOR = 6
 HEAD_WIDTH = 1280
+HIDDEN_LAYERS = 5  # of the head: what comes before its last linear layer
 CLASSES = 527
 
 PRE_EMPHASIS = 0.97
@@ -148,6 +149,8 @@ class MobileNet(Backbone):
     head : nn.Sequential
         Its own two-layer classifier of the 527 AudioSet classes, layer for layer as published.
         (`classifier` stays None: the base class means a single linear layer by it.)
+    hidden_width : int
+        Width of that classifier's hidden layer.
     """
 
     window: Tensor
@@ -163,7 +166,7 @@ class MobileNet(Backbone):
         last = LAST_FACTOR * widths[-1]
         blocks.append(ConvNorm(widths[-1], last, activation=nn.Hardswish))
         super().__init__(record, blocks, [*widths, last])
-        hidden = scale(HEAD_WIDTH, width)
+        self.hidden_width = hidden = scale(HEAD_WIDTH, width)
         self.head = nn.Sequential(
             nn.AdaptiveAvgPool2d(1),
             nn.Flatten(),
@@ -222,6 +225,32 @@ class MobileNet(Backbone):
             The map averaged over mel.
         """
         return x.mean(dim=2).transpose(1, 2)
+
+    def level(self, index: int, x: Tensor) -> Tensor:
+        """Give what a classifier on the levels sees of a block.
+
+        Parameters
+        ----------
+        index : int
+            Of the block.
+        x : Tensor [shape=(B, C, M, T)]
+            Its output.
+
+        Returns
+        -------
+        Tensor [shape=(B, D), dtype=float32]
+            Mean and maximum over the map; of the last block, also the hidden layer of the
+            network's own classifier, which helps on validation (docs/experiments.md).
+        """
+        pooled = self.pool(x)
+        if index < len(self.blocks) - 1:
+            return pooled
+        return torch.cat([pooled, self.head[:HIDDEN_LAYERS](x).float()], dim=1)
+
+    def level_sizes(self) -> list[int]:
+        """Width of each block's part of the levels."""
+        *lower, last = super().level_sizes()
+        return [*lower, last + self.hidden_width]
 
     def class_scores(self, x: Tensor) -> Tensor:
         """Score the 527 AudioSet classes.

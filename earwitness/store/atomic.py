@@ -178,6 +178,8 @@ def _neutralise(cell: Any) -> Any:
 def _telling_when_full(target: Path) -> Iterator[None]:
     try:
         yield
+    except EarwitnessError:
+        raise  # told already, of the file within this block that it was
     except Exception as error:
         if not _is_full(error):
             raise

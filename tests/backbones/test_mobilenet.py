@@ -195,7 +195,17 @@ def test_state_has_the_published_size(name: str) -> None:
 def test_every_stage_is_a_level() -> None:
     widths = (8, 8, 16, 16, 16, 16, 16, 32, 32, 32, 32, 48, 48, 64, 64, 64, 384)
     assert build_backbone("mn04").widths == widths
-    assert sum(build_backbone("mn04").level_sizes()) == 1792
+    assert sum(build_backbone("mn04").level_sizes()) == 1792 + 512
+
+
+def test_the_last_level_ends_with_the_classifiers_hidden_layer() -> None:
+    backbone = build_backbone("mn04")
+    x = torch.randn(2, 384, 4, 5)
+    level = backbone.level(16, x)
+    assert torch.equal(level[:, :768], backbone.pool(x))
+    linear = next(m for m in reversed(backbone.head) if isinstance(m, torch.nn.Linear))
+    torch.testing.assert_close(linear(level[:, 768:]), backbone.class_scores(x))
+    assert torch.equal(backbone.level(15, x), backbone.pool(x))
 
 
 def test_frames_follow_time_and_not_mel() -> None:
