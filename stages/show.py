@@ -1,7 +1,8 @@
 """Print the metrics table of the last evaluation, or bring the documents up to date with it.
 
 python -m stages.show [FOLDER]       the table, and where the results in that workspace are
-python -m stages.show --documents    write the results into README.md, and MODEL_CARD.md anew
+python -m stages.show --documents    write the results into README.md, MODEL_CARD.md anew, and
+                                     docs/frontier.png
 """
 
 import json
@@ -13,12 +14,20 @@ import pandas as pd
 
 from earwitness.errors import EarwitnessError
 from earwitness.evaluation.compute import compute_table
+from earwitness.evaluation.frontier import format_frontier, frontier_table
 from earwitness.evaluation.model_card import render_model_card
-from earwitness.evaluation.report import NOT_A_MEMBER, format_table, replace_results
+from earwitness.evaluation.report import (
+    NOT_A_MEMBER,
+    format_table,
+    replace_between,
+    replace_results,
+)
+from earwitness.plots.frontier import plot_frontier
 from earwitness.store.atomic import write_csv, write_text
 
 README, MODEL_CARD = Path("README.md"), Path("MODEL_CARD.md")
 TIMINGS, COMPUTE = Path("logs/stages.csv"), Path("metrics/compute.csv")
+PROFILES, FRONTIER = Path("metrics/profiles"), Path("docs/frontier.png")
 
 
 def read_summary(workspace: Path) -> dict[str, Any]:
@@ -48,6 +57,18 @@ def read_compute() -> pd.DataFrame | None:
     return pd.read_csv(COMPUTE) if COMPUTE.is_file() else None
 
 
+def read_frontier() -> pd.DataFrame:
+    """Read what the profiles that were run took and gave; the notebook's is no rung of ours."""
+    paths = sorted(path for path in PROFILES.glob("*.json") if path.stem != "notebook")
+    return frontier_table({path.stem: json.loads(path.read_text("utf-8")) for path in paths})
+
+
+def fill_readme(text: str, summary: dict[str, Any]) -> str:
+    """Bring the tables of the README up to date."""
+    text = replace_results(text, summary)
+    return replace_between(text, "frontier", format_frontier(read_frontier()))
+
+
 def write_documents(summary: dict[str, Any]) -> None:
     """Bring README.md, MODEL_CARD.md and, where stages left notes, metrics/compute.csv up to date.
 
@@ -56,7 +77,8 @@ def write_documents(summary: dict[str, Any]) -> None:
     if TIMINGS.is_file():
         members = [name for name in summary if name not in NOT_A_MEMBER]
         write_csv(COMPUTE, compute_table(pd.read_csv(TIMINGS), members))
-    write_text(README, replace_results(README.read_text(encoding="utf-8"), summary))
+    write_text(README, fill_readme(README.read_text(encoding="utf-8"), summary))
+    plot_frontier(read_frontier(), FRONTIER)
     write_text(MODEL_CARD, render_model_card(summary, read_compute()))
 
 

@@ -13,7 +13,7 @@ from earwitness.errors import EarwitnessError
 from earwitness.evaluation.compute import compute_table
 from earwitness.evaluation.model_card import render_model_card
 from earwitness.evaluation.report import format_markdown, replace_results
-from stages.show import read_compute
+from stages.show import fill_readme, read_compute
 
 ROOT = Path(__file__).resolve().parent.parent
 METRICS = "metrics/summary.json"
@@ -48,7 +48,7 @@ def committed(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 def test_results_in_the_readme_are_those_of_the_last_evaluation(committed: dict[str, Any]) -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert replace_results(text, committed) == text, "run `python -m stages.show --documents`"
+    assert fill_readme(text, committed) == text, "run `python -m stages.show --documents`"
 
 
 def test_the_model_card_is_written_from_the_metrics(committed: dict[str, Any]) -> None:

@@ -7,7 +7,6 @@ from earwitness.errors import EarwitnessError
 
 HEADER = ("", "plain top-1", "plain top-3", "TTA top-1", "TTA top-3")
 NOT_A_MEMBER = ("ensemble", "dataset")
-START, END = "<!-- results -->", "<!-- end of results -->"
 
 
 def format_table(summary: Mapping[str, Any]) -> str:
@@ -118,11 +117,37 @@ def replace_results(text: str, summary: Mapping[str, Any]) -> str:
     EarwitnessError
         If a marker is missing.
     """
-    before, start, rest = text.partition(START)
-    _, end, after = rest.partition(END)
+    return replace_between(text, "results", format_markdown(summary))
+
+
+def replace_between(text: str, name: str, content: str) -> str:
+    """Replace what stands between a document's markers of one name.
+
+    Parameters
+    ----------
+    text : str
+        A document with a line ``<!-- NAME -->`` and one ``<!-- end of NAME -->``.
+    name : str
+        Of the markers.
+    content : str
+        What to put there.
+
+    Returns
+    -------
+    str
+        The document with everything between the markers replaced.
+
+    Raises
+    ------
+    EarwitnessError
+        If a marker is missing.
+    """
+    first, last = f"<!-- {name} -->", f"<!-- end of {name} -->"
+    before, start, rest = text.partition(first)
+    _, end, after = rest.partition(last)
     if not (start and end):
-        raise EarwitnessError(f"the document needs a line {START} and, below it, {END}")
-    return f"{before}{START}\n\n{format_markdown(summary)}\n\n{END}{after}"
+        raise EarwitnessError(f"the document needs a line {first} and, below it, {last}")
+    return f"{before}{first}\n\n{content}\n\n{last}{after}"
 
 
 def _cells(tops: Mapping[str, Any]) -> tuple[str, str]:

@@ -1,0 +1,46 @@
+"""Minutes against accuracy, as a table and as a plot."""
+
+from pathlib import Path
+from typing import Any
+
+from earwitness.evaluation.frontier import COLUMNS, format_frontier, frontier_table
+from earwitness.plots.frontier import plot_frontier
+
+
+def profile(minutes: float, top1: float, *members: str) -> dict[str, Any]:
+    tops = {"top1": {"mean": top1, "std": 0.01}, "top3": {"mean": top1 + 0.02, "std": 0.0}}
+    facts = {"minutes": minutes, "command": f"make repro MINUTES={minutes:.0f}"}
+    return {
+        **{member: {"tta": tops} for member in members},
+        "ensemble": tops,
+        "dataset": {"name": "set"},
+        **facts,
+    }
+
+
+PROFILES = {"default": profile(90.4, 0.94, "net", "yamnet"), "quick": profile(8.6, 0.9, "yamnet")}
+
+
+def test_the_quickest_profile_comes_first() -> None:
+    table = frontier_table(PROFILES)
+    assert list(table) == list(COLUMNS)
+    assert list(table["profile"]) == ["quick", "default"]
+    assert list(table["members"]) == ["yamnet", "net, yamnet"]
+
+
+def test_the_table_says_what_it_took_and_gave() -> None:
+    lines = format_frontier(frontier_table(PROFILES)).splitlines()
+    assert lines[2] == ("| quick | 9 | 0.900 ± 0.010 | 0.920 | yamnet | `make repro MINUTES=9` |")
+    assert len(lines) == 4
+
+
+def test_no_profile_was_run_yet(tmp_path: Path) -> None:
+    assert len(format_frontier(frontier_table({})).splitlines()) == 2
+    plot_frontier(frontier_table({}), tmp_path / "frontier.png")
+    assert (tmp_path / "frontier.png").is_file()
+
+
+def test_the_plot_has_the_same_bytes_again(tmp_path: Path) -> None:
+    for name in ("one.png", "other.png"):
+        plot_frontier(frontier_table(PROFILES), tmp_path / name)
+    assert (tmp_path / "one.png").read_bytes() == (tmp_path / "other.png").read_bytes()
