@@ -1,7 +1,6 @@
 """`python -m earwitness repro` on this machine, beside `dvc repro` itself."""
 
 import signal
-import time
 from typing import Any
 
 import pytest
@@ -53,9 +52,9 @@ def test_stages_that_need_the_whole_memory_run_one_after_the_other(project: Proj
     project.write_params(repro={"threads": {}, "memory_gb": memory, "gpu": []})
     slow = [project.slow(f"part@{i}") for i in (1, 2)]
     process = project.start("-j", "2", "join")
-    wait_until(lambda: {"part@1", "part@2"} & {*project.begun()} != set())
-    time.sleep(5)  # far longer than the other would take to begin as well
-    assert len({"part@1", "part@2"} & {*project.begun()}) == 1
+    wait_until(lambda: {"part@1", "part@2"} & {*project.begun()} != set(), 240)
+    # A worker opens the log of a stage as it takes it on, seconds before DVC has loaded.
+    assert len(list((project.root / "logs").glob("part@*.log"))) == 1
     for file in slow:
         file.unlink()
     assert "Stages: 4 ran" in process.communicate(timeout=240)[0]
