@@ -13,7 +13,7 @@ PAGE := .dvc/plots/page.html
 WITH_VENV := PATH="$(CURDIR)/$(BIN):$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz lint repro bench clean
+.PHONY: help demo test fuzz lint repro bits bench clean
 
 help: ## list the targets
 	@echo "Earwitness: make <target>"
@@ -70,6 +70,9 @@ repro: $(PAGE) ## the whole pipeline; DATA=/path/to/ESC-50 says where the data s
 	@# each and nothing of one another.
 	@$(WITH_VENV) $(BIN)/python -m profiles.run $(PROFILE) -j $(JOBS)
 	@$(BIN)/python -m stages.show $(if $(filter-out default,$(PROFILE)),.profiles/$(PROFILE))
+
+bits: $(INSTALLED) ## fold 1 of every network and backbone, trained twice: are all bits the same? (DATA=...)
+	@$(BIN)/python -m profiles.bits -j $(JOBS) $(if $(DATA),--data "$$DATA")
 
 bench: $(INSTALLED) ## clips a second of our networks and of the notebook's, as a table (minutes)
 	@$(BIN)/python -m benchmarks.networks

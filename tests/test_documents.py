@@ -1,6 +1,7 @@
 """The figures in the documents are those of metrics/."""
 
 import json
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,15 @@ from stages.show import fill_readme, read_compute
 
 ROOT = Path(__file__).resolve().parent.parent
 METRICS = "metrics/summary.json"
+
+
+def test_what_security_md_names_is_there() -> None:
+    """A boundary whose code or test was renamed is one that nobody finds."""
+    text = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`([\w/.]+(?:\.py|/))`", text)) - {"data/"}
+    assert len(named) > 20
+    places = [ROOT, ROOT / "earwitness", ROOT / "tests" / "hostile"]
+    assert [name for name in named if not any((place / name).exists() for place in places)] == []
 
 
 def tops(first: float, third: float) -> dict[str, Any]:

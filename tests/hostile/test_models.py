@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from earwitness.__main__ import main
+from earwitness.backbones import aisfx
+from earwitness.backbones.aisfx import CHECKPOINT_MEMBER
 from earwitness.backbones.mn04 import convert
 from earwitness.backbones.registry import get_record
 from earwitness.backbones.weights import load_backbone
@@ -57,6 +60,15 @@ def armed(request: pytest.FixtureRequest, tmp_path: Path, mark: Path) -> Path:
 def test_published_weights_with_a_payload(armed: Path, mark: Path) -> None:
     with pytest.raises(EarwitnessError, match=r"armed\.pt does not hold the mn04 model"):
         convert(get_record("mn04"), armed)
+    assert not mark.exists()
+
+
+def test_a_wheel_with_a_payload(armed: Path, mark: Path, tmp_path: Path) -> None:
+    wheel = tmp_path / "aisfx.whl"
+    with zipfile.ZipFile(wheel, "w") as file:
+        file.write(armed, CHECKPOINT_MEMBER)
+    with pytest.raises(EarwitnessError, match=r"aisfx\.whl does not hold the aisfx model"):
+        aisfx.convert(get_record("aisfx"), wheel)
     assert not mark.exists()
 
 

@@ -8,6 +8,7 @@ from earwitness.repro import cluster
 from earwitness.repro.commands import run_dvc
 from earwitness.repro.execute import Result
 from earwitness.repro.job import Outcome, StageFailed
+from earwitness.repro.progress import Progress
 from earwitness.repro.report import report
 
 
@@ -40,6 +41,18 @@ def test_a_scheduler_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> No
         cluster.remote_client("tcp://127.0.0.1:1"),
     ):
         pass
+
+
+def test_a_line_tells_of_each_stage_that_has_ended(capsys: pytest.CaptureFixture[str]) -> None:
+    progress = Progress(3)
+    for stage in ("a", "b"):
+        progress.started((0.0, {"stage": stage, "worker": "tcp://one"}))
+    progress.ended(Outcome("a", "ran", 61.2, ""))
+    progress.failed("b")
+    progress.skipped("c")
+    progress.close()
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == ["[1/3] a: ran (61 s)", "[2/3] b: FAILED", "[3/3] c: not run"]
 
 
 def test_the_report(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

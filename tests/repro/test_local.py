@@ -47,6 +47,19 @@ def test_two_at_a_time_leave_what_dvc_repro_leaves(project: Project, by_dvc: Pro
     assert most_cores(project) <= CPU_COUNT
 
 
+def test_stages_that_need_the_whole_memory_run_one_after_the_other(project: Project) -> None:
+    memory = {"default": 0.1, "part": 1e6}
+    project.write_params(repro={"threads": {}, "memory_gb": memory, "gpu": []})
+    slow = [project.slow(f"part@{i}") for i in (1, 2)]
+    process = project.start("-j", "2", "join")
+    wait_until(lambda: {"part@1", "part@2"} & {*project.begun()} != set(), 240)
+    # A worker opens the log of a stage as it takes it on, seconds before DVC has loaded.
+    assert len(list((project.root / "logs").glob("part@*.log"))) == 1
+    for file in slow:
+        file.unlink()
+    assert "Stages: 4 ran" in process.communicate(timeout=240)[0]
+
+
 def test_only_what_has_changed_runs(done: Project, inside: Any) -> None:
     before = len(done.trace())
     assert inside(done).outcomes == []
@@ -69,7 +82,7 @@ def test_a_failure_stops_what_depends_on_it_and_nothing_else(project: Project) -
 
 @pytest.mark.parametrize(
     ("number", "status"),
-    [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)],
+    [(signal.SIGINT, 130), (signal.SIGTERM, 130), (signal.SIGKILL, -signal.SIGKILL)],
 )
 def test_no_stage_outlives_the_one_who_runs_it(
     project: Project, number: signal.Signals, status: int

@@ -4,6 +4,7 @@ import resource
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pandas as pd
@@ -15,9 +16,9 @@ from earwitness.backbones.registry import get_record
 from earwitness.errors import EarwitnessError
 from earwitness.inference.checkpoint import write_checkpoint
 from earwitness.plots.style import drawing
-from earwitness.store import files
+from earwitness.store import files, shards
 from earwitness.store.arrays import ArrayReader, ArrayWriter
-from earwitness.store.atomic import write_csv, write_json, write_text
+from earwitness.store.atomic import open_csv, write_csv, write_json, write_text
 from earwitness.training.state import TrainingState
 
 BYTES = 50_000
@@ -39,6 +40,22 @@ def write_store(path: Path, rows: int) -> None:
     with ArrayWriter(path, {"x": ((rows, 100), "float32")}, {}) as writer:
         for row in range(rows):
             writer.write("x", row, np.full(100, row, dtype=np.float32))
+
+
+def write_shards(path: Path, rows: int) -> None:
+    """Beyond 200 rows a folder, of whose files none fits."""
+    specs = {"x": ((rows, 100), "float32")}
+    with (
+        mock.patch.object(shards, "CLIPS_PER_SHARD", 200),
+        ArrayWriter(path, specs, {}, clip_axis=0) as writer,
+    ):
+        writer.write("x", slice(0, rows), np.ones((rows, 100), np.float32))
+
+
+def write_rows(path: Path, rows: int) -> None:
+    with open_csv(path, ["x"]) as add:
+        for row in range(rows):
+            add([row])
 
 
 def write_member(path: Path, size: int) -> None:
@@ -64,7 +81,9 @@ WRITERS: dict[str, tuple[str, Callable[[Path, int], None], int, int]] = {
     "text": ("a.txt", lambda path, size: write_text(path, "x" * size), 10, 100_000),
     "json": ("a.json", lambda path, size: write_json(path, [1] * size), 10, 50_000),
     "csv": ("a.csv", lambda path, n: write_csv(path, pd.DataFrame({"x": range(n)})), 10, 50_000),
+    "rows": ("a.csv", write_rows, 10, 50_000),
     "store": ("a.h5", write_store, 10, 10_000),
+    "shards": ("a.h5", write_shards, 10, 1000),
     "member": ("fold1", write_member, 10, 50_000),
     "pretrained": ("net.safetensors", write_pretrained, 10, 50_000),
     "state": ("net.pt", save_state, 10, 50_000),
