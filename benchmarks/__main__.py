@@ -5,9 +5,11 @@ docs/benchmarks.md. Real clips are those of ``EARWITNESS_DATA``, else the demo's
 """
 
 import argparse
+import contextlib
 import importlib
 import os
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -25,9 +27,9 @@ COLUMNS = """\
 Clips a second are those of all processes together, each in the best of its rounds; the ways that a
 row compares were taken in turn. **beside it** is another way of doing the same on the same cores,
 and **ratio** how many times as fast ours is. **limit** is what the machine would allow: the row's
-floating-point operations at the rate of a large matrix product in the same precision, or the bytes
-that it must move at the rate of a large copy, whichever takes longer, on all cores; **of it** is the
-share that was reached. **asked for** says what was to be shown, and whether it was."""
+floating-point operations at the rate of a large matrix product in the same precision, or the
+bytes that it must move at the rate of a large copy, whichever takes longer, on all cores; **of
+it** is the share that was reached. **asked for** says what was to be shown, and whether it was."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -35,8 +37,10 @@ def parser() -> argparse.ArgumentParser:
     whole = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     whole.add_argument("--only", nargs="+", choices=PARTS, metavar="PART", help=", ".join(PARTS))
     whole.add_argument("--rounds", type=int, default=2, help="the best of these counts")
-    whole.add_argument("--seconds", type=float, default=2.0, help="a piece of work, in a round")
-    whole.add_argument("--quick", action="store_true", help="tiny sizes, to see that it runs")
+    whole.add_argument("--seconds", type=float, default=1.0, help="a piece of work, in a round")
+    whole.add_argument(
+        "--quick", action="store_true", help="tiny sizes on one core, to see that it runs"
+    )
     whole.add_argument(
         "--out", type=Path, help="the page; default: docs/benchmarks.md, if nothing is left out"
     )
@@ -97,22 +101,40 @@ def page(
     )
 
 
+@contextlib.contextmanager
+def _surroundings() -> Iterator[None]:
+    """Prepare what processes inherit: no bars, and a folder for all temporary files.
+
+    The processes of a pool leave theirs behind when they end.
+    """
+    old = dict(os.environ)
+    with tempfile.TemporaryDirectory(prefix="earwitness-bench-") as folder:
+        os.environ |= {"TQDM_DISABLE": "1", "TMPDIR": folder}
+        try:
+            yield
+        finally:
+            os.environ.clear()
+            os.environ.update(old)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure, print the page and, if it is whole, put it among the documents."""
     options = parser().parse_args(arguments)
-    os.environ["TQDM_DISABLE"] = "1"  # before other processes import it
     before, parts = load(), options.only or PARTS
     budget = Budget(0.0, least=1) if options.quick else Budget(options.seconds, least=1)
     rounds = 1 if options.quick else options.rounds
     origin, files = real_clips()
-    with Machine() as machine:
+    with _surroundings(), Machine(1 if options.quick else None) as machine:
         peak = measure_peak(machine, budget, rounds, options.quick)
         bench = Bench(machine, peak, files, budget, rounds, options.quick)
         measured = list(measure(bench, parts))
     given = sys.argv[1:] if arguments is None else arguments
     command = " ".join(["python -m benchmarks", *given])
     text = page(
-        list(describe(peak, before)), origin, "make bench" if not given else command, measured
+        list(describe(peak, machine.cores, before)),
+        origin,
+        "make bench" if not given else command,
+        measured,
     )
     print(text)
     whole = not options.quick and set(parts) == set(PARTS)

@@ -38,17 +38,19 @@ def cpu_model(cpuinfo: str) -> str:
 
 
 def load() -> float:
-    """Processes that ran on this machine in the last minute, on average."""
+    """Count the processes that ran on this machine in the last minute, on average."""
     return os.getloadavg()[0]
 
 
-def describe(peak: Peak, before: float) -> Iterator[str]:
+def describe(peak: Peak, cores: int, before: float) -> Iterator[str]:
     """Describe the machine.
 
     Parameters
     ----------
     peak : Peak
         What was measured of it.
+    cores : int
+        How many of its cores were used.
     before : float
         Processes that ran on it before the benchmark.
 
@@ -66,14 +68,11 @@ def describe(peak: Peak, before: float) -> Iterator[str]:
         f"NumPy {np.__version__}, {platform.system()}"
     )
     yield f"- precision: training in {precision()}, the rest and the notebook in float32"
-    yield (
-        f"- threads: ours {os.cpu_count()} processes with one each, the notebook's way one process "
-        f"with {os.cpu_count()}"
-    )
+    yield (f"- threads: ours {cores} x 1 (processes x threads), the notebook's way 1 x {cores}")
     for name, best in (("one thread a core", peak.together), ("one process", peak.alone)):
         products = ", ".join(
-            f"{rate / 1e9:.0f} GFLOP/s in {kind}" for kind, rate in best.items() if kind != COPY
+            f"{rate / 1e9:.3g} GFLOP/s in {kind}" for kind, rate in best.items() if kind != COPY
         )
-        yield f"- at best, {name}: {products}; {best[COPY] / 1e9:.1f} GB/s copied"
+        yield f"- at best, {name}: {products}; {best[COPY] / 1e9:.3g} GB/s copied"
     if before > BUSY:
         yield f"- **not quiet**: {before:.1f} other processes ran before the start (load average)"

@@ -30,11 +30,12 @@ SAME, OWN = f"{NETWORK} from files", MODEL_A.title
 # Training clips of an epoch, and one validation clip for nine of them, as of ESC-50.
 OURS, THEIRS, PART = 144, 72, 9
 NOTE = """\
-**epoch**: training and validation from stored features (augmented and mixed, with the moving average
-of the weights), a network a core; beside it one network on all cores that loads, resamples and
-transforms each clip when it is needed, in float32 and in one process: the same network without
-augmentation, and the notebook's Model A. The rate counts training clips. A loader with processes
-of its own would gain the notebook's way no more than the core that idles while it loads."""
+**epoch**: training and validation from stored features (augmented and mixed, with the moving
+average of the weights), a network a core; beside it one network on all cores that loads,
+resamples and transforms each clip when it is needed, in float32 and in one process: the same
+network without augmentation, and the notebook's Model A. The rate counts training clips. A loader
+with processes of its own would gain the notebook's way no more than the core that idles while it
+loads."""
 
 
 def ours(files: Sequence[Path], clips: int, seconds: float) -> dict[str, Work]:
@@ -130,6 +131,14 @@ def _train(model: nn.Module, optimiser: torch.optim.Optimizer, batches: Iterator
         optimiser.step()
 
 
+def network_flops(seconds: float) -> float:
+    """Count the operations of a clip's forward pass."""
+    read = features()
+    channels, mels, frames = build_front_end(read).shape(round(seconds * read.sample_rate))
+    model = build_network(NETWORK, training().net, channels, mels).eval()
+    return forward_flops(lambda: model(torch.zeros(1, channels, mels, frames)))
+
+
 def rows(bench: Bench) -> list[Row]:
     """Measure the three.
 
@@ -148,11 +157,8 @@ def rows(bench: Bench) -> list[Row]:
     for name in (SAME, OWN):
         ways[name] = Way(from_files, few, (name, bench.files, few, bench.seconds), whole=True)
     rates = {name: found["epoch"] for name, found in bench.rates(ways).items()}
-    read = features()
-    channels, mels, frames = build_front_end(read).shape(round(bench.seconds * read.sample_rate))
-    model = build_network(NETWORK, training().net, channels, mels).eval()
-    flops = forward_flops(lambda: model(torch.zeros(1, channels, mels, frames)))
-    limit = bench.peak.limit((1 + BACKWARD + 1 / PART) * flops, 0, precision())
+    flops = (1 + BACKWARD + 1 / PART) * network_flops(bench.seconds)
+    limit = bench.peak.limit(flops, 0, precision())
     return [
         Row(
             f"epoch of {NETWORK}",

@@ -1,31 +1,20 @@
 """The pipeline with one stage and with two at a time, beside ``dvc repro``."""
 
-import json
 import shutil
-import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from multiprocessing import get_context
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from ruamel.yaml import YAML
-
-from benchmarks.audio import DEMO, REPOSITORY
+from benchmarks.floor import BACKWARD, precision
+from benchmarks.parts.backbones import flops as backbone_flops
+from benchmarks.parts.epoch import network_flops
 from benchmarks.rates import Bench
 from benchmarks.rows import Row, Wanted
-from earwitness.backbones.obtain import write_weights
-from earwitness.backbones.registry import get_record
-from earwitness.backbones.weights import build_backbone
-from earwitness.repro.commands import environment
-from earwitness.repro.lockfile import read_entries
-from profiles.workspace import Workspace
+from benchmarks.workspace import BACKBONE, EPOCHS, make_workspace, run
+from earwitness.repro.lockfile import Entry, read_entries
 
-BACKBONE = "yamnet"
-EPOCHS = {"train": {"spec_cnn": 6}, "finetune": {BACKBONE: 10}}
+WANTED = Wanted(1.5, "ratio")
 CLIPS, TRAINED, FOLDS = 100, 64, 5  # of the demo; those of a fold that are trained on
 DVC, ONE, TWO = "dvc repro", "-j 1", "-j 2"
 COMMANDS = {
@@ -34,12 +23,13 @@ COMMANDS = {
     TWO: ("earwitness", "repro", "-j", "2"),
 }
 NOTE = """\
-**training stages**: `dvc repro train finetune` on the 100 clips of the demo, five folds of `spec_cnn`
-and of a YAMNet with random weights, after what they need has run; beside it the same by
-`python -m earwitness repro -j 2` (and `-j 1`). Every stage has one thread. The remark says whether all
-outputs have the same hashes in dvc.lock. **whole pipeline**: that, with all stages before and after
-it. Epochs are few, so that starting a stage weighs more than in a real run. The rate is of examples
-trained on, and of clips that the pipeline was given."""
+**training stages**: `python -m earwitness repro -j 2 train finetune` on the 100 clips of the demo,
+five folds of `spec_cnn` and of a YAMNet with random weights, once what they need has run; beside
+it the same by `dvc repro`, and with `-j 1`. Every stage has one thread. The remark has the times,
+and whether dvc.lock has the same hashes of all outputs of the pipeline. **whole pipeline**: that,
+with all stages before and after it, in three calls. Epochs are few, so that starting a stage
+weighs more than in a real run. The rates are of examples trained on, and of clips that the
+pipeline was given."""
 
 
 @dataclass(frozen=True)
@@ -52,92 +42,33 @@ class Steps:
         Targets of each call; none are the whole pipeline, None is no call.
     """
 
-    before: tuple[str, ...]
+    before: tuple[str, ...] | None
     timed: tuple[str, ...]
     after: tuple[str, ...] | None
 
 
+@dataclass(frozen=True)
+class Run:
+    """One run of the pipeline.
+
+    Attributes
+    ----------
+    timed, whole : float
+        Seconds of the training stages, and of everything that was run.
+    outputs : mapping of str to str
+        Hashes by path, from dvc.lock.
+    """
+
+    timed: float
+    whole: float
+    outputs: Mapping[str, str]
+
+
 FULL = Steps(("splits", "features", "trunk"), ("train", "finetune"), ())
-QUICK = Steps(("fetch",), ("prepare", "splits"), None)
+QUICK = Steps(None, ("fetch", "prepare"), None)
 
 
-def bench_params(demo: Mapping[str, Any]) -> dict[str, Any]:
-    """Shorten the training of the demo's parameters.
-
-    Parameters
-    ----------
-    demo : mapping
-        Content of demo/params.yaml.
-
-    Returns
-    -------
-    dict
-        Content of a params.yaml.
-    """
-    params = json.loads(json.dumps(demo))
-    for section, members in EPOCHS.items():
-        for member, epochs in members.items():
-            params[section][member]["loop"]["epochs"] = epochs
-    params["runtime"] |= {"device": "cpu", "threads": 1}
-    return dict(params)
-
-
-def run(root: Path, *arguments: str) -> float:
-    """Run ``python -m <arguments>`` in a workspace.
-
-    Parameters
-    ----------
-    root : Path
-        The workspace.
-    *arguments : str
-        The command.
-
-    Returns
-    -------
-    float
-        Seconds.
-    """
-    variables = environment() | {"DVC_NO_ANALYTICS": "1"}
-    for name in ("PYTHONPATH", "EARWITNESS_DATA"):  # they would lead away from the workspace
-        variables.pop(name, None)
-    start = time.perf_counter()
-    done = subprocess.run(
-        [sys.executable, "-m", *arguments],
-        cwd=root,
-        env=variables,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    seconds = time.perf_counter() - start
-    if done.returncode:
-        sys.exit(f"`python -m {' '.join(arguments)}` failed:\n{done.stdout[-3000:]}")
-    return seconds
-
-
-def write_backbone(path: Path) -> None:
-    """Write a backbone's random weights as stage ``weights`` would."""
-    import torch
-
-    torch.manual_seed(0)
-    write_weights(get_record(BACKBONE), build_backbone(BACKBONE).state_dict(), None, path)
-
-
-def make_workspace(folder: Path) -> None:
-    """Make a copy of the repository with the demo's clips, where nothing but weights is there."""
-    demo = YAML(typ="safe").load((REPOSITORY / "demo" / "params.yaml").read_text(encoding="utf-8"))
-    Workspace(folder, json.dumps(bench_params(demo)))  # JSON is YAML
-    shutil.copytree(DEMO, folder / DEMO.relative_to(REPOSITORY))
-    weights = folder / "models" / "pretrained" / f"{BACKBONE}.safetensors"
-    weights.parent.mkdir(parents=True)
-    writer = get_context("spawn").Process(target=write_backbone, args=(weights,))
-    writer.start()
-    writer.join()
-    run(folder, "dvc", "commit", "--force", f"weights@{BACKBONE}")
-
-
-def measure(template: Path, command: Sequence[str], steps: Steps) -> tuple[float, float, Any]:
+def measure(template: Path, command: Sequence[str], steps: Steps) -> Run:
     """Run the pipeline in a copy of a workspace.
 
     Parameters
@@ -151,23 +82,19 @@ def measure(template: Path, command: Sequence[str], steps: Steps) -> tuple[float
 
     Returns
     -------
-    timed, whole : float
-        Seconds of the training stages, and of all.
-    outputs : dict
-        What dvc.lock says of each stage's outputs.
+    Run
+        What it took and what came out.
     """
     with tempfile.TemporaryDirectory(dir=template.parent) as folder:
         root = Path(folder, "copy")
         shutil.copytree(template, root, symlinks=True)
-        whole = run(root, *command, *steps.before)
+        before = 0.0 if steps.before is None else run(root, *command, *steps.before)
         timed = run(root, *command, *steps.timed)
-        whole += timed
-        if steps.after is not None:
-            whole += run(root, *command, *steps.after)
-        return timed, whole, outputs(read_entries(root))
+        after = 0.0 if steps.after is None else run(root, *command, *steps.after)
+        return Run(timed, before + timed + after, outputs(read_entries(root)))
 
 
-def outputs(entries: Mapping[str, Any]) -> dict[str, str]:
+def outputs(entries: Mapping[str, Entry]) -> dict[str, str]:
     """Take the hashes of outputs from dvc.lock.
 
     Parameters
@@ -200,8 +127,12 @@ def rows(bench: Bench) -> list[Row]:
     with tempfile.TemporaryDirectory(prefix="earwitness-bench-") as folder:
         template = Path(folder, "template")
         make_workspace(template)
-        found = {name: measure(template, command, steps) for name, command in COMMANDS.items()}
-    return table({name: run[:2] for name, run in found.items()}, same(found[ONE][2], found[TWO][2]))
+        runs = {
+            # Whose whole is not compared: stages one at a time are what `-j 1` is for as well.
+            name: measure(template, command, replace(steps, after=None) if name == DVC else steps)
+            for name, command in COMMANDS.items()
+        }
+    return table(runs, bench.peak.limit(flops(bench.seconds), 0, precision()))
 
 
 def same(left: Mapping[str, str], right: Mapping[str, str]) -> str:
@@ -223,33 +154,44 @@ def same(left: Mapping[str, str], right: Mapping[str, str]) -> str:
     return f"same hashes as -j 1: **no** ({', '.join(different)})"
 
 
-def table(seconds: Mapping[str, tuple[float, float]], hashes: str) -> list[Row]:
-    """Set the times as rows.
+def flops(seconds: float) -> float:
+    """Count the operations of training on an example, on average over all epochs."""
+    each = {
+        "train": (1 + BACKWARD) * network_flops(seconds),
+        "finetune": backbone_flops(BACKBONE, seconds)["fine-tune"],
+    }
+    epochs = {section: sum(of.values()) for section, of in EPOCHS.items()}
+    return sum(each[section] * count for section, count in epochs.items()) / sum(epochs.values())
+
+
+def table(runs: Mapping[str, Run], limit: float) -> list[Row]:
+    """Set the runs as rows.
 
     Parameters
     ----------
-    seconds : mapping of str to (float, float)
-        Of the training stages and of the whole, by command.
-    hashes : str
-        What to remark on the outputs.
+    runs : mapping of str to Run
+        By command.
+    limit : float
+        Examples a second that the machine would allow in training.
 
     Returns
     -------
     list of Row
-        Two.
+        The training stages beside both of the others, and the whole pipeline.
     """
     examples = FOLDS * TRAINED * sum(sum(of.values()) for of in EPOCHS.values())
-    kinds = (("training stages", examples, Wanted(1.5, "ratio")), ("whole pipeline", CLIPS, None))
+    two = runs[TWO]
+
+    def row(name: str, clips: int, ours: float, rival: str, theirs: float) -> Row:
+        remark = f"{ours:.0f} s and {theirs:.0f} s"
+        if rival == ONE:
+            remark += f"; {same(runs[ONE].outputs, two.outputs)}"
+        wanted, most = WANTED if rival == DVC else None, limit if name == trained else 0.0
+        return Row(name, clips / ours, 2, rival, clips / theirs, most, wanted, remark)
+
+    trained = f"training stages, {TWO}"
     return [
-        Row(
-            f"{name}, {TWO}",
-            clips / seconds[TWO][place],
-            2,
-            rival,
-            clips / seconds[rival][place],
-            wanted=wanted if rival == DVC else None,
-            remark=f"{seconds[TWO][place]:.0f} s and {seconds[rival][place]:.0f} s; {hashes}",
-        )
-        for place, (name, clips, wanted) in enumerate(kinds)
-        for rival in (DVC, ONE)
+        row(trained, examples, two.timed, DVC, runs[DVC].timed),
+        row(trained, examples, two.timed, ONE, runs[ONE].timed),
+        row(f"whole pipeline, {TWO}", CLIPS, two.whole, ONE, runs[ONE].whole),
     ]

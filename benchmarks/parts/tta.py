@@ -36,8 +36,8 @@ NOTE = """\
 16 clips at a time. Beside it the notebook's way, in float32: load a file, resample it, and for
 each shift roll it, compute its features and run the network on a batch of one. Once with the same
 network and the same shifts, once with the notebook's own network, features and five shifts. The
-ensemble's row adds up the times of all four members, and those of the notebook's two (its A Pro, and
-its Model B, which is WAV2VEC2_BASE; its five shifts each)."""
+ensemble's row adds up the times of all four members, and those of the notebook's two (its A Pro,
+and its Model B, which is WAV2VEC2_BASE, with five shifts each)."""
 
 
 def shifts() -> tuple[float, ...]:
