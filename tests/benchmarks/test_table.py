@@ -75,8 +75,6 @@ def test_processes_add_up_and_the_best_round_counts() -> None:
     )
     ways = {"ours": Way(dict, 4), "theirs": Way(dict, 2, whole=True)}
     assert bench(machine).rates(ways) == {"ours": {"work": 6.0}, "theirs": {"work": 1.0}}
-        "w": 4.0
-    }  # type: ignore[arg-type]
 
 
 def test_operations_of_products_and_convolutions_are_counted() -> None:

@@ -10,6 +10,7 @@ from benchmarks.rows import HEAD
 # Processes start, and on a busy machine that takes its time.
 pytestmark = pytest.mark.timeout(1200)
 
+WORK = ("train", "eval")
 ROWS = {
     "decoding": ["decode, resample to 16 kHz", "decode, resample to 16, 32 and 44.1 kHz"],
     "features": ["log-mel", "PCEN", "log-mel and PCEN", "stage features (both, with its store)"],
@@ -17,9 +18,7 @@ ROWS = {
         *("trunk yamnet", "eval yamnet", "fine-tune yamnet"),
         *("trunk aisfx", "eval aisfx", "trunk mn04", "eval mn04", "fine-tune mn04"),
     ],
-    "networks": [
-        f"{w} {n}" for n in ("spec_cnn", "bc_resnet", "conv1d") for w in ("train", "eval")
-    ],
+    "networks": [f"{w} {n}" for n in ("spec_cnn", "bc_resnet", "conv1d") for w in WORK],
     "tta": [
         *("TTA spec_cnn, 3 shifts", "TTA spec_cnn, 3 shifts", "TTA yamnet, 3 shifts"),
         *("TTA aisfx, 3 shifts", "TTA mn04, 3 shifts", "TTA of the ensemble, 3 shifts"),
