@@ -4,27 +4,26 @@
 files under many names), runs the stages on each as processes of their own, and reports the
 CPU seconds per 1,000 clips and the peak memory of each. The network is tiny and the backbone
 has random weights: what is measured is how the clips flow, not how long training takes.
+
+The runs of a stage on all collections follow one another, small ones again and again around the
+large one, and their median counts: a machine that is slower for a while is so for all. What the
+repeated runs differ by says how far the deviation can be trusted.
 """
 
 import argparse
-import csv
 import os
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 
-import numpy as np
-import soundfile as sf
-from ruamel.yaml import YAML
+from benchmarks.audio import REPOSITORY
+from benchmarks.collection import write_collection, write_params, write_random_backbone
 
-REPOSITORY = Path(__file__).resolve().parent.parent
-FOLDS, CLASSES, SOURCES = 5, 10, 50
-RATE = 22050  # another than the members', so that every clip is resampled
 # Too few clips to matter: what a stage costs before the first one.
 START = 100
 STAGES = (
@@ -48,64 +47,14 @@ class Cost:
         Seconds.
     peak_mib : float
         Largest resident memory.
+    spread : float
+        Half of what repeated runs differ by, in seconds of `cpu`; 0 for a single run.
     """
 
     wall: float
     cpu: float
     peak_mib: float
-
-
-def write_collection(root: Path, clips: int, seconds: float) -> None:
-    """Write a data set of `clips` names for `SOURCES` files of noise, in ESC-50's layout."""
-    (root / "meta").mkdir(parents=True)
-    (root / "audio").mkdir()
-    rng = np.random.default_rng(0)
-    sources = []
-    for number in range(SOURCES):
-        sources.append(root / f"source{number}.wav")
-        noise = rng.normal(0, 0.1, round(seconds * RATE))
-        sf.write(sources[-1], noise, RATE, subtype="PCM_16")
-    with (root / "meta" / "esc50.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["filename", "fold", "target", "category"])
-        for clip in range(clips):
-            fold, target = 1 + clip % FOLDS, clip // FOLDS % CLASSES
-            name = f"{fold}-{clip}-A-{target}.wav"
-            os.link(sources[clip % SOURCES], root / "audio" / name)
-            writer.writerow([name, fold, target, f"class {target}"])
-    for source in sources:
-        source.unlink()
-
-
-def write_params(path: Path, seconds: float, batch_size: int = 16) -> None:
-    """Write the repository's parameters, with short clips and little training."""
-    params = YAML(typ="safe").load((REPOSITORY / "params.yaml").read_text(encoding="utf-8"))
-    params["folds"] = [1]
-    params["members"] = ["spec_cnn", "yamnet"]
-    params["model"] |= {"networks": ["spec_cnn"], "backbones": ["yamnet"]}
-    # Nothing fits in memory: training streams, however few the clips.
-    params["runtime"] |= {"device": "cpu", "threads": 1, "memory_gb": 0.0}
-    params["data"] |= {"root": "collection"}
-    params["prepare"] |= {"seconds": seconds}
-    params["trunk"] |= {"views": 2, "batch_size": batch_size}
-    params["predict"] |= {"batch_size": batch_size}
-    network = params["train"]["spec_cnn"]
-    network["loop"] |= {"epochs": 1}
-    network["net"] |= {"widths": [4, 8]}
-    YAML().dump(params, path)
-
-
-def write_random_backbone(path: Path) -> None:
-    """Write a YAMNet with random weights. Run in a process of its own: torch is large."""
-    import torch
-    from safetensors.torch import save_file
-
-    from earwitness.backbones.weights import build_backbone
-
-    torch.manual_seed(0)
-    path.parent.mkdir(parents=True)
-    state = build_backbone("yamnet").state_dict()
-    save_file({name: tensor.contiguous() for name, tensor in state.items()}, path)
+    spread: float = 0.0
 
 
 def run_stage(workspace: Path, stage: Sequence[str]) -> Cost:
@@ -127,25 +76,8 @@ def run_stage(workspace: Path, stage: Sequence[str]) -> Cost:
     )
 
 
-def measure(folder: Path, clips: int, seconds: float, repeats: int) -> dict[str, Cost]:
-    """Make a collection and run every stage on it.
-
-    Parameters
-    ----------
-    folder : Path
-        An empty folder for the workspace.
-    clips : int
-        Size of the collection.
-    seconds : float
-        Length of a clip.
-    repeats : int
-        Runs of each stage, of which the one of median CPU time counts.
-
-    Returns
-    -------
-    dict of str to Cost
-        By the name of the stage.
-    """
+def make_workspace(folder: Path, clips: int, seconds: float) -> None:
+    """Make a collection of clips, parameters and a backbone's weights in an empty folder."""
     write_collection(folder / "collection", clips, seconds)
     write_params(folder / "params.yaml", seconds)
     writer = get_context("spawn").Process(
@@ -153,10 +85,63 @@ def measure(folder: Path, clips: int, seconds: float, repeats: int) -> dict[str,
     )
     writer.start()
     writer.join()
-    costs = {}
-    for stage in STAGES:
-        runs = [run_stage(folder, stage) for _ in range(repeats)]
-        costs[stage[0]] = sorted(runs, key=lambda run: run.cpu)[repeats // 2]
+
+
+def schedule(sizes: Sequence[int], repeats: int) -> Iterator[int]:
+    """Order the runs of a stage: all sizes, and the largest but once, in the middle.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        Of the collections.
+    repeats : int
+        Runs on each but the largest.
+
+    Yields
+    ------
+    int
+        The size to run next.
+    """
+    *others, largest = sorted(sizes)
+    for number in range(repeats):
+        yield from others
+        if number == (repeats - 1) // 2:
+            yield largest
+
+
+def middle(runs: Sequence[Cost]) -> Cost:
+    """Take the run of median CPU time, with what all of them differ by."""
+    by_cpu = sorted(runs, key=lambda run: run.cpu)
+    return replace(by_cpu[len(runs) // 2], spread=(by_cpu[-1].cpu - by_cpu[0].cpu) / 2)
+
+
+def measure(
+    folders: Mapping[int, Path], stages: Sequence[Sequence[str]], repeats: int
+) -> dict[int, dict[str, Cost]]:
+    """Run every stage on every collection.
+
+    Parameters
+    ----------
+    folders : mapping of int to Path
+        Workspaces, by the size of their collections.
+    stages : sequence of sequence of str
+        Stages with their items, in the order of the pipeline.
+    repeats : int
+        Runs of each stage on all but the largest, of which the one of median CPU time counts.
+
+    Returns
+    -------
+    dict of int to dict of str to Cost
+        By size and by the name of the stage.
+    """
+    costs: dict[int, dict[str, Cost]] = {clips: {} for clips in folders}
+    for stage in stages:
+        runs: dict[int, list[Cost]] = {clips: [] for clips in folders}
+        for clips in schedule(list(folders), repeats):
+            runs[clips].append(run_stage(folders[clips], stage))
+        for clips, done in runs.items():
+            costs[clips][stage[0]] = middle(done)
+        print(f"{stage[0]}: {sum(run.wall for d in runs.values() for run in d):.0f} s", flush=True)
     return costs
 
 
@@ -184,6 +169,11 @@ def compare(start: Cost, small: Cost, large: Cost, clips: tuple[int, int]) -> tu
     return each[1] / each[0] - 1, large.peak_mib / small.peak_mib - 1
 
 
+def uncertainty(start: Cost, small: Cost) -> float:
+    """Say how far the deviation can be trusted: by how much the small runs alone move it."""
+    return (start.spread + small.spread) / (small.cpu - start.cpu)
+
+
 def table(costs: dict[int, dict[str, Cost]]) -> Iterator[str]:
     """Lines of a Markdown table, a stage a line, and the verdict on each."""
     small, large = sorted(costs)[-2:]
@@ -195,29 +185,37 @@ def table(costs: dict[int, dict[str, Cost]]) -> Iterator[str]:
         deviation, growth = compare(runs[0], runs[-2], runs[-1], (small, large))
         each = 1000 * (runs[-1].cpu - runs[0].cpu) / (large - START)
         cells = [f"{run.cpu:.1f}, {run.wall:.1f}, {run.peak_mib:.0f}" for run in runs]
+        trust = uncertainty(runs[0], runs[-2])
         marks = [
-            f"{value:+.1%}{'' if value <= most else ' (too much)'}"
-            for value, most in ((deviation, MOST_DEVIATION), (growth, MOST_GROWTH))
+            f"{value:+.1%}{doubt}{'' if value <= most else ' (too much)'}"
+            for value, doubt, most in (
+                (deviation, f" ± {trust:.1%}" if trust else "", MOST_DEVIATION),
+                (growth, "", MOST_GROWTH),
+            )
         ]
         yield f"| {stage} | {' | '.join(cells)} | {each:.2f} | {' | '.join(marks)} |"
 
 
 def main() -> None:
     """Measure collections of the given sizes and print the table."""
+    names = [stage[0] for stage in STAGES]
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--clips", type=int, nargs=2, default=[2000, 20000], metavar="N")
     parser.add_argument("--seconds", type=float, default=1.0, help="length of a clip")
     parser.add_argument(
-        "--repeat", type=int, default=3, help="runs of a stage on all but the largest collection"
+        "--repeat", type=int, default=5, help="runs of a stage on all but the largest collection"
+    )
+    parser.add_argument(
+        "--last", choices=names, default=names[-1], help="stage to end with, of the pipeline's"
     )
     parser.add_argument("--folder", type=Path, help="where the collections go for the time")
     arguments = parser.parse_args()
-    costs = {}
-    for clips in (START, *sorted(arguments.clips)):
-        # Short runs vary more; the largest takes as long as all others together.
-        repeats = 1 if clips == max(arguments.clips) else arguments.repeat
-        with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
-            costs[clips] = measure(Path(folder), clips, arguments.seconds, repeats)
+    stages = STAGES[: names.index(arguments.last) + 1]
+    with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
+        folders = {clips: Path(folder, str(clips)) for clips in (START, *sorted(arguments.clips))}
+        for clips, workspace in folders.items():
+            make_workspace(workspace, clips, arguments.seconds)
+        costs = measure(folders, stages, arguments.repeat)
     print("\n".join(table(costs)))
 
 
