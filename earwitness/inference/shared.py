@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from earwitness.backbones.base import Backbone
+from earwitness.features.light import lighten
 from earwitness.inference.member import Member, NetworkMember, PretrainedMember
 
 FloatArray = NDArray[np.float32]
@@ -37,7 +38,7 @@ class SharedMember:
             networks = cast(list[NetworkMember], self.members)
             front_end = networks[0].front_end
             if all(network.front_end.params == front_end.params for network in networks):
-                self._features = front_end
+                self._features = lighten(front_end)
         elif all(isinstance(member, PretrainedMember) for member in members):
             models = [cast(PretrainedMember, member).model for member in members]
             if all(m.backbone.record == models[0].backbone.record for m in models):
