@@ -29,40 +29,13 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _add_predict(commands: "Commands") -> None:
+    from earwitness.classify.options import add_options
+
     predict = commands.add_parser(
         "predict",
-        help="classify audio files or folders with the trained ensemble",
-        description="Classify audio files, or all audio files below folders, with the models "
-        "that `dvc repro` trained. Clips are trimmed or padded around their centre to the "
-        "length the models were trained on.",
+        help="classify audio files, folders or long recordings with the trained ensemble",
     )
-    predict.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="a file or a folder")
-    predict.add_argument(
-        "--format", choices=("table", "csv", "json"), default="table", help="default: table"
-    )
-    predict.add_argument(
-        "--top", type=int, default=3, metavar="N", help="classes a file; default: 3"
-    )
-    predict.add_argument(
-        "--model",
-        type=Path,
-        default=Path("models"),
-        metavar="DIR",
-        help="folder with ensemble.json and members/; default: models",
-    )
-    predict.add_argument(
-        "--fold",
-        type=int,
-        metavar="K",
-        help="use the models of one fold only; default: the mean over all folds' models",
-    )
-    predict.add_argument(
-        "--on-bad",
-        choices=("fail", "drop"),
-        default="fail",
-        help="whether files that cannot be decoded are an error or left out; default: fail",
-    )
-    predict.set_defaults(run=_predict)
+    add_options(predict)
 
 
 def _add_repro(commands: "Commands") -> None:
@@ -131,19 +104,6 @@ def _check(_: argparse.Namespace) -> int:
 
     status: int = check()
     return status
-
-
-def _predict(options: argparse.Namespace) -> int:
-    from earwitness.audio.find import find_audio
-    from earwitness.guesses import render
-    from earwitness.prediction import classify_files
-
-    if options.top < 1:
-        raise EarwitnessError(f"--top {options.top}: ask for at least one class")
-    files = find_audio(options.paths)
-    rows = classify_files(files, options.model, options.fold, options.top, options.on_bad)
-    print(render(rows, options.format), end="")
-    return 0
 
 
 def _repro(options: argparse.Namespace) -> int:

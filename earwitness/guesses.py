@@ -1,8 +1,10 @@
-"""What the ensemble says of a person's files, and how it is laid out."""
+"""What a model says of a person's files, and how it is laid out."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from typing import Literal
 
 import pandas as pd
 
@@ -11,21 +13,29 @@ from earwitness.store.atomic import FORMULA_STARTS
 
 @dataclass(frozen=True)
 class Guess:
-    """One class for one file.
+    """One class for one file, or for a window of it.
 
     Attributes
     ----------
     file : str
         The file as it was named or found, in printable characters.
+    scope : {"file", "window"}
+        What the guess is about. Every file has rows of its own; those of a recording that was
+        cut into windows are the mean of the windows' probabilities.
+    start, end : float
+        Seconds in the file.
     rank : int
         From 1.
     label : str
         Category.
     probability : float
-        Of the ensemble, in [0, 1].
+        In [0, 1].
     """
 
     file: str
+    scope: Literal["file", "window"]
+    start: float
+    end: float
     rank: int
     label: str
     probability: float
@@ -47,19 +57,43 @@ def render(guesses: Sequence[Guess], form: str) -> str:
         Ending in a newline.
     """
     if form == "table":
-        width = max(len(guess.file) for guess in guesses)
-        lines = [
-            f"{guess.file if guess.rank == 1 else '':<{width}}  "
-            f"{guess.probability:6.3f}  {guess.label}"
-            for guess in guesses
-        ]
-        return "\n".join(lines) + "\n"
+        return "\n".join(_table(guesses)) + "\n"
     table = pd.DataFrame([vars(guess) for guess in guesses])
     if form == "csv":
         for column in ("file", "label"):
             table[column] = table[column].map(_no_formula)
         return str(table.to_csv(index=False, lineterminator="\n"))
     return json.dumps(table.to_dict("records"), indent=2, ensure_ascii=False) + "\n"
+
+
+def clock(seconds: float) -> str:
+    """Write a time as 1:02.5 or 1:00:02.5 (minutes, hours only where there are any)."""
+    tenths = round(seconds * 10)
+    minutes, rest = divmod(tenths, 600)
+    hours, minutes = divmod(minutes, 60)
+    tail = f"{rest / 10:04.1f}"
+    return f"{hours}:{minutes:02d}:{tail}" if hours else f"{minutes}:{tail}"
+
+
+def _table(guesses: Sequence[Guess]) -> Iterator[str]:
+    """Name each file once, and each window where there are any."""
+    width = max(len(guess.file) for guess in guesses)
+    parts: list[tuple[str, str, list[Guess]]] = []
+    for name, of_file in groupby(guesses, key=lambda guess: guess.file):
+        windows = 0
+        for (scope, start, end), own in groupby(of_file, lambda g: (g.scope, g.start, g.end)):
+            heading = f"{clock(start)} - {clock(end)}"
+            if scope == "file":
+                heading = f"mean of {windows} windows" if windows else ""
+            parts.append(("" if windows else name, heading, list(own)))
+            windows = windows + 1 if scope == "window" else 0
+    times = max(len(heading) for _, heading, _ in parts)
+    for name, heading, rows in parts:
+        for row in rows:
+            first = row.rank == 1
+            place = f"  {heading if first else '':<{times}}" if times else ""
+            shown = name if first else ""
+            yield f"{shown:<{width}}{place}  {row.probability:6.3f}  {row.label}"
 
 
 def _no_formula(cell: str) -> str:

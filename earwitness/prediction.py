@@ -1,10 +1,10 @@
-"""Classifying a person's own files with the trained ensemble."""
+"""The trained ensemble, loaded to classify new clips."""
 
-import logging
-from collections.abc import Iterator, Sequence
-from itertools import islice
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, TypeVar
 
 import numpy as np
 import torch
@@ -13,23 +13,18 @@ from pydantic import ConfigDict, Field, TypeAdapter
 from pydantic.dataclasses import dataclass
 from scipy.special import log_softmax, logsumexp
 
-from earwitness.audio.decode import load_clip
-from earwitness.audio.problems import enumerate_problems, printable
 from earwitness.ensemble import combine
 from earwitness.errors import EarwitnessError
-from earwitness.guesses import Guess
 from earwitness.inference.member import Member, load_member
-from earwitness.inference.prediction import augmented
+from earwitness.inference.prediction import shift_clips
+from earwitness.inference.shared import SharedMember
 
 FloatArray = NDArray[np.float64]
-Decoded = tuple[Path, dict[int, NDArray[np.float32]]]
-OnBad = Literal["fail", "drop"]
+Clips = NDArray[np.float32]
 Number = Annotated[float, Field(allow_inf_nan=False)]
 T = TypeVar("T")
 NonEmpty = Annotated[T, Field(min_length=1)]
-BATCH = 16
-
-log = logging.getLogger(__name__)
+MAX_WORKERS = 16  # each holds the activations of a batch
 
 
 @dataclass(frozen=True, config=ConfigDict(strict=True))
@@ -61,51 +56,72 @@ class Ensemble:
         Folder with ensemble.json and members/.
     fold : int or None
         One fold's models, or those of all folds.
+    members : sequence of str or None
+        Only these members, whose weights are scaled to the sum of all; None: all of them.
+    shifts : bool
+        Whether to average over the time shifts that were fitted, as evaluation does.
 
     Raises
     ------
     EarwitnessError
-        If the folder holds no trained ensemble, or not that fold.
+        If the folder holds no trained ensemble, or not that fold or member.
     """
 
-    def __init__(self, directory: Path, fold: int | None) -> None:
-        path = directory / "ensemble.json"
-        try:
-            fitted = FITTED.validate_json(path.read_bytes())
-        except (OSError, ValueError) as error:
-            raise EarwitnessError(
-                f"{path} cannot be read: train the ensemble with `dvc repro`, fetch it with "
-                "`dvc pull`, or name another folder with --model"
-            ) from error
-        if fold is not None and str(fold) not in fitted.folds:
-            raise EarwitnessError(f"{path} has no fold {fold}: there are {', '.join(fitted.folds)}")
-        chosen = fitted.folds if fold is None else {str(fold): fitted.folds[str(fold)]}
-        self.folds = list(chosen.values())
+    def __init__(
+        self,
+        directory: Path,
+        fold: int | None,
+        *,
+        members: Sequence[str] | None = None,
+        shifts: bool = True,
+    ) -> None:
+        fitted, chosen = _read(directory / "ensemble.json", fold)
+        names = _known(members, fitted, directory) if members else fitted.members
+        self.folds = [_pool(part, fitted.members, names) for part in chosen.values()]
+        if not shifts:
+            self.folds = [replace(part, tta_shifts_seconds=(0.0,)) for part in self.folds]
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.members: list[dict[str, Member]] = [
-            {
-                name: load_member(directory / "members" / name / f"fold{number}", device)
-                for name in fitted.members
-            }
-            for number in chosen
+        wanted = [
+            (name, place, directory / "members" / name / f"fold{number}")
+            for name in names
+            for place, (number, part) in enumerate(zip(chosen, self.folds, strict=True))
+            if name in part.weights
         ]
-
-    @property
-    def any_member(self) -> Member:
-        """A member, for what all have in common."""
-        return next(iter(self.members[0].values()))
+        with ThreadPoolExecutor(2) as pool:
+            loaded = list(pool.map(lambda item: load_member(item[2], device), wanted))
+        self.any_member: Member = loaded[0]
+        self._shared: dict[str, tuple[list[int], SharedMember]] = {}
+        for name in dict.fromkeys(name for name, *_ in wanted):
+            own = [index for index, item in enumerate(wanted) if item[0] == name]
+            places = [wanted[index][1] for index in own]
+            self._shared[name] = places, SharedMember([loaded[index] for index in own])
 
     @property
     def sample_rates(self) -> set[int]:
         """Rates at which the members read waveforms, in Hz."""
-        return {member.sample_rate for member in self.members[0].values()}
+        return {member.sample_rate for _, member in self._shared.values()}
 
-    def log_probs(self, waveforms: dict[int, NDArray[np.float32]]) -> FloatArray:
-        """Classify clips as the evaluation did, with its time shifts.
+    @property
+    def seconds(self) -> float:
+        """Length of the clips that the members read."""
+        return self.any_member.seconds
+
+    @property
+    def resampler(self) -> str:
+        """Soxr quality of their resampling."""
+        return self.any_member.resampler
+
+    @property
+    def categories(self) -> list[str]:
+        """Classes, in the order of the log-probabilities."""
+        return [entry["category"] for entry in self.any_member.classes]
+
+    def log_probs(self, waveforms: Mapping[int, Clips]) -> FloatArray:
+        """Classify clips.
 
         Parameters
         ----------
-        waveforms : dict of int to np.ndarray [shape=(B, samples)]
+        waveforms : mapping of int to np.ndarray [shape=(B, samples)]
             The clips at each of `sample_rates`.
 
         Returns
@@ -113,96 +129,82 @@ class Ensemble:
         np.ndarray [shape=(B, classes)]
             Log-probabilities; over folds, the logarithm of the mean probability.
         """
+        logits: list[dict[str, Clips]] = [{} for _ in self.folds]
+        for name, (places, member) in self._shared.items():
+            clips = waveforms[member.sample_rate]
+            for place, values in self._shifted(places, member, clips).items():
+                logits[place][name] = values
         by_fold = [
-            combine(
-                {
-                    name: augmented(
-                        member, waveforms[member.sample_rate], fitted.tta_shifts_seconds
-                    ).shifted.mean(axis=1)
-                    for name, member in members.items()
-                },
-                fitted.weights,
-                fitted.temperatures,
-            )
-            for members, fitted in zip(self.members, self.folds, strict=True)
+            combine(own, part.weights, part.temperatures)
+            for own, part in zip(logits, self.folds, strict=True)
         ]
         mean: FloatArray = log_softmax(logsumexp(by_fold, axis=0), axis=1)
         return mean
 
-
-def _decode(files: Sequence[Path], ensemble: Ensemble, on_bad: OnBad) -> Iterator[Decoded]:
-    """Decode files at all rates; what is wrong with any is told after the last."""
-    model = ensemble.any_member
-    problems: list[str] = []
-    for path in files:
-        try:
-            clip = {
-                rate: load_clip(path, rate, model.seconds, model.resampler)
-                for rate in ensemble.sample_rates
-            }
-        except EarwitnessError as error:
-            problems.append(str(error))
-        else:
-            yield path, clip
-    if problems:
-        told = f"{len(problems)} of {len(files)} files cannot be used:\n"
-        told = problems[0] if len(files) == 1 else told + enumerate_problems(problems)
-        if on_bad == "fail" or len(problems) == len(files):
-            raise EarwitnessError(told)
-        log.warning("%s", told)
+    def _shifted(
+        self, places: Sequence[int], member: SharedMember, clips: Clips
+    ) -> dict[int, Clips]:
+        """Logits (B, classes) by place of a fold, each the mean over that fold's shifts."""
+        wanted = {place: self.folds[place].tta_shifts_seconds for place in places}
+        said: dict[int, list[Clips]] = {place: [] for place in places}
+        for shift in dict.fromkeys(shift for shifts in wanted.values() for shift in shifts):
+            own = [index for index, place in enumerate(places) if shift in wanted[place]]
+            moved = shift_clips(clips, shift, member.members[0]) if shift else clips
+            for index, values in zip(own, member.logits(moved, own), strict=True):
+                said[places[index]].append(values)
+        return {place: np.stack(by_shift, axis=1).mean(axis=1) for place, by_shift in said.items()}
 
 
-def _batches(
-    clips: Iterator[Decoded], ensemble: Ensemble
-) -> Iterator[tuple[Sequence[Path], FloatArray]]:
-    while batch := list(islice(clips, BATCH)):
-        waveforms = {
-            rate: np.stack([clip[rate] for _, clip in batch]) for rate in ensemble.sample_rates
-        }
-        yield [path for path, _ in batch], ensemble.log_probs(waveforms)
-
-
-def classify_files(
-    files: Sequence[Path],
-    directory: Path,
-    fold: int | None,
-    top: int,
-    on_bad: OnBad = "fail",
-) -> list[Guess]:
-    """Classify files.
-
-    Parameters
-    ----------
-    files : sequence of Path
-        Audio files of any rate and length that soundfile decodes.
-    directory : Path
-        Folder with ensemble.json and members/.
-    fold : int or None
-        One fold's models, or those of all folds.
-    top : int
-        Classes a file.
-    on_bad : {"fail", "drop"}
-        Whether files that cannot be decoded are an error or left out with a warning; either
-        names them all.
+def share_cores() -> int:
+    """Give each batch one core from now on: threads side by side beat threads within a batch.
 
     Returns
     -------
-    list of Guess
-        `top` rows a file, the likeliest first.
-
-    Raises
-    ------
-    EarwitnessError
-        If there is no trained ensemble, or files cannot be decoded.
+    int
+        How many batches to classify at a time.
     """
-    ensemble = Ensemble(directory, fold)
-    categories = [entry["category"] for entry in ensemble.any_member.classes]
-    guesses = []
-    for batch, log_probs in _batches(_decode(files, ensemble, on_bad), ensemble):
-        for path, row in zip(batch, log_probs, strict=True):
-            best = np.argsort(-row, kind="stable")[:top]
-            guesses += [
-                Guess(printable(path), rank, categories[index], round(float(np.exp(row[index])), 6))
-                for rank, index in enumerate(best, start=1)
-            ]
-    return guesses
+    cores = torch.get_num_threads()
+    torch.set_num_threads(1)
+    return max(1, min(cores, MAX_WORKERS))
+
+
+def _read(path: Path, fold: int | None) -> tuple[_Fitted, dict[str, _FittedFold]]:
+    try:
+        fitted = FITTED.validate_json(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise EarwitnessError(
+            f"{path} cannot be read: train the ensemble with `dvc repro`, fetch it with "
+            "`dvc pull`, or name another folder with --model"
+        ) from error
+    if fold is not None and str(fold) not in fitted.folds:
+        raise EarwitnessError(f"{path} has no fold {fold}: there are {', '.join(fitted.folds)}")
+    return fitted, fitted.folds if fold is None else {str(fold): fitted.folds[str(fold)]}
+
+
+def _known(members: Sequence[str], fitted: _Fitted, directory: Path) -> Sequence[str]:
+    for name in members:
+        if name not in fitted.members:
+            raise EarwitnessError(
+                f"the ensemble in {directory} has no member {name!r}: there are "
+                f"{', '.join(fitted.members)}"
+            )
+    return tuple(dict.fromkeys(members))
+
+
+def _pool(fold: _FittedFold, members: Sequence[str], names: Sequence[str]) -> _FittedFold:
+    """Keep what `names` weigh: members without weight change nothing and need not be run."""
+    if not set(members) == fold.weights.keys() == fold.temperatures.keys():
+        raise EarwitnessError(
+            f"the ensemble was fitted for {', '.join(fold.weights)}, not for "
+            f"{', '.join(members)}: run `dvc repro ensemble`"
+        )
+    weights = {name: fold.weights[name] for name in names if fold.weights[name]}
+    if len(names) < len(members):
+        total = sum(fold.weights.values())
+        own = sum(weights.values())
+        # A member that fitting gave no weight still has an opinion of its own.
+        weights = {n: w / own * total for n, w in weights.items()} if own else {}
+    weights = weights or dict.fromkeys(names, (sum(fold.weights.values()) or 1.0) / len(names))
+    return replace(
+        fold, weights=weights, temperatures={name: fold.temperatures[name] for name in weights}
+    )

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from selenium.webdriver import Chrome
 
-from earwitness.backbones.obtain import obtain
+from earwitness.backbones.obtain import convert, obtain, write_weights
 from earwitness.backbones.registry import get_record
 from earwitness.backbones.transport import DownloadError
 from earwitness.errors import EarwitnessError
@@ -36,6 +36,21 @@ def published(weight_folders: list[Path]) -> Callable[[str], Path]:
             raise
 
     return find
+
+
+@pytest.fixture(scope="session")
+def convert_published(
+    published: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], Path]:
+    """Converts the published file of a backbone."""
+
+    def make(name: str) -> Path:
+        record = get_record(name)
+        target = tmp_path_factory.mktemp("pretrained") / f"{name}.safetensors"
+        write_weights(record, *convert(record, published(name)), target)
+        return target
+
+    return make
 
 
 @pytest.fixture(scope="session")

@@ -1,145 +1,117 @@
-"""Classifying files from the command line."""
+"""The ensemble that classifies new clips says what evaluation says."""
 
-import io
 import json
+import shutil
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
-import soundfile as sf
 import torch
+from scipy.special import log_softmax
 
-from earwitness.__main__ import main
-from earwitness.audio.decode import load_clip
+from earwitness.errors import EarwitnessError
 from earwitness.inference.member import load_member
 from earwitness.prediction import Ensemble
-from tests.trained import finetune_params, train_backbone, train_network_member
+from tests.trained import train_ensemble
+
+FITTED = {"spec_cnn": (0.25, 2.0), "yamnet": (0.5, 1.5)}
 
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An ensemble of two members and two folds."""
-    root = tmp_path_factory.mktemp("models")
-    for fold in ("fold1", "fold2"):
-        train_network_member(root / "members" / "spec_cnn" / fold)
-        train_backbone(root / "members" / "yamnet" / fold, 1, finetune_params())
-    fitted = {
-        "weights": {"spec_cnn": 0.25, "yamnet": 0.5},
-        "temperatures": {"spec_cnn": 2.0, "yamnet": 1.5},
-        "tta_shifts_seconds": [0.0, 0.1],
-    }
-    content = {
-        "members": ["spec_cnn", "yamnet"],
-        "folds": {"1": fitted, "2": fitted},
-    }
-    (root / "ensemble.json").write_text(json.dumps(content))
-    return root
+    return train_ensemble(tmp_path_factory.mktemp("models"))
 
 
-@pytest.fixture
-def sounds(tmp_path: Path) -> Path:
-    """Files of other rates, channels and lengths than the models were trained on."""
-    folder = tmp_path / "sounds"
-    (folder / "inner").mkdir(parents=True)
-    rng = np.random.default_rng(0)
-    sf.write(folder / "a.wav", rng.normal(0, 0.1, 22050), 22050)
-    sf.write(folder / "inner" / "b.flac", rng.normal(0, 0.1, (48000 * 3, 2)), 48000)
-    sf.write(folder / "inner" / "c.ogg", rng.normal(0, 0.1, 4000), 16000)
-    (folder / "notes.txt").write_text("not audio")
-    return folder
+@pytest.fixture(scope="module")
+def clips() -> np.ndarray:
+    return np.random.default_rng(0).normal(0, 0.1, (3, 16000)).astype(np.float32)
 
 
-def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
-    code = main(["predict", *map(str, arguments)])
-    said = capsys.readouterr()
-    return code, said.out, said.err
+def pooled(models: Path, clips: np.ndarray, fold: int, shifts: Sequence[int] = (0, 1600)) -> Any:
+    """The pool of the members' own logits, by its definition."""
+    total = np.zeros((len(clips), 3))
+    for name, (weight, temperature) in FITTED.items():
+        member = load_member(models / "members" / name / f"fold{fold}", torch.device("cpu"))
+        logits = np.mean([member.logits(np.roll(clips, n, axis=1)) for n in shifts], axis=0)
+        total += weight * log_softmax(logits.astype(np.float64) / temperature, axis=1)
+    return log_softmax(total, axis=1)
 
 
-def test_a_folder_is_searched_and_each_file_gets_its_top_classes(
-    models: Path, sounds: Path, capsys: pytest.CaptureFixture[str]
+def refitted(models: Path, target: Path, change: dict[str, Any]) -> Path:
+    """The same models with another ensemble.json."""
+    shutil.copytree(models, target)
+    content = json.loads((models / "ensemble.json").read_text())
+    content["folds"]["1"] |= change
+    (target / "ensemble.json").write_text(json.dumps(content))
+    return target
+
+
+@pytest.mark.parametrize("fold", [1, 2])
+def test_one_folds_ensemble_is_the_pool_of_its_members(
+    models: Path, clips: np.ndarray, fold: int
 ) -> None:
-    code, out, _ = run(capsys, sounds, "--model", models, "--format", "csv", "--top", 2)
-    table = pd.read_csv(io.StringIO(out))
-    assert code == 0
-    assert table.columns.tolist() == ["file", "rank", "label", "probability"]
-    names = [Path(name).name for name in table.file]
-    assert names == ["a.wav", "a.wav", "b.flac", "b.flac", "c.ogg", "c.ogg"]
-    assert table["rank"].tolist() == [1, 2] * 3
-    assert set(table.label) <= {"dog", "rain", "saw"}
-    first, second = table.probability[0::2].to_numpy(), table.probability[1::2].to_numpy()
-    assert (first >= second).all()
+    said = Ensemble(models, fold).log_probs({16000: clips})
+    np.testing.assert_allclose(said, pooled(models, clips, fold), atol=1e-5)
 
 
-def test_formats_say_the_same(
-    models: Path, sounds: Path, capsys: pytest.CaptureFixture[str]
+def test_time_shifts_can_be_left_out(models: Path, clips: np.ndarray) -> None:
+    said = Ensemble(models, 1, shifts=False).log_probs({16000: clips})
+    np.testing.assert_allclose(said, pooled(models, clips, 1, shifts=(0,)), atol=1e-5)
+
+
+def test_over_folds_probabilities_are_averaged(models: Path, clips: np.ndarray) -> None:
+    both = np.exp(Ensemble(models, None).log_probs({16000: clips}))
+    each = [np.exp(pooled(models, clips, fold)) for fold in (1, 2)]
+    assert np.abs(each[0] - each[1]).max() > 1e-3
+    np.testing.assert_allclose(both, np.mean(each, axis=0), atol=1e-5)
+
+
+def test_folds_may_have_other_shifts(models: Path, clips: np.ndarray, tmp_path: Path) -> None:
+    other = refitted(models, tmp_path / "models", {"tta_shifts_seconds": [0.0]})
+    both = np.exp(Ensemble(other, None).log_probs({16000: clips}))
+    each = [np.exp(pooled(models, clips, 1, (0,))), np.exp(pooled(models, clips, 2))]
+    np.testing.assert_allclose(both, np.mean(each, axis=0), atol=1e-5)
+
+
+def test_a_member_alone_takes_the_weight_of_all(models: Path, clips: np.ndarray) -> None:
+    said = Ensemble(models, 1, members=["yamnet"], shifts=False).log_probs({16000: clips})
+    member = load_member(models / "members" / "yamnet" / "fold1", torch.device("cpu"))
+    own = log_softmax(member.logits(clips).astype(np.float64) / 1.5, axis=1)
+    np.testing.assert_allclose(said, log_softmax(0.75 * own, axis=1), atol=1e-5)
+
+
+def test_all_members_by_name_are_the_ensemble(models: Path, clips: np.ndarray) -> None:
+    named = Ensemble(models, 1, members=["yamnet", "spec_cnn", "yamnet"])
+    expected = Ensemble(models, 1).log_probs({16000: clips})
+    np.testing.assert_allclose(named.log_probs({16000: clips}), expected, atol=1e-12)
+
+
+def test_a_member_without_weight_is_not_needed(
+    models: Path, clips: np.ndarray, tmp_path: Path
 ) -> None:
-    file = sounds / "a.wav"
-    rows = json.loads(run(capsys, file, "--model", models, "--format", "json")[1])
-    table = pd.read_csv(io.StringIO(run(capsys, file, "--model", models, "--format", "csv")[1]))
-    assert rows == table.to_dict("records")
-    assert sum(row["probability"] for row in rows) == pytest.approx(1.0, abs=1e-5)
-    text = run(capsys, file, "--model", models)[1]
-    for row in rows:
-        assert f"{row['probability']:.3f}  {row['label']}" in text
+    weights = {"weights": {"spec_cnn": 0.0, "yamnet": 0.5}}
+    other = refitted(models, tmp_path / "models", weights)
+    expected = Ensemble(other, 1).log_probs({16000: clips})
+    shutil.rmtree(other / "members" / "spec_cnn" / "fold1")
+    np.testing.assert_array_equal(Ensemble(other, 1).log_probs({16000: clips}), expected)
+    only = Ensemble(models, 1, members=["yamnet"]).log_probs({16000: clips})
+    assert (only.argmax(axis=1) == expected.argmax(axis=1)).all()
 
 
-def test_one_folds_ensemble_is_the_pool_of_its_members(models: Path, sounds: Path) -> None:
-    clip = load_clip(sounds / "inner" / "b.flac", 16000, 1.0, "HQ")[None]
-    ensemble = Ensemble(models, fold=1)
-    pooled = torch.zeros(1, 3, dtype=torch.float64)
-    for name, weight, temperature in (("spec_cnn", 0.25, 2.0), ("yamnet", 0.5, 1.5)):
-        member = load_member(models / "members" / name / "fold1", torch.device("cpu"))
-        both = [member.logits(clip), member.logits(np.roll(clip, 1600, axis=1))]
-        logits = torch.from_numpy(np.mean(both, axis=0)).double()
-        pooled += weight * torch.log_softmax(logits / temperature, 1)
-    expected = torch.log_softmax(pooled, 1).numpy()
-    np.testing.assert_allclose(ensemble.log_probs({16000: clip}), expected, atol=1e-5)
-
-
-def test_over_folds_probabilities_are_averaged(models: Path, sounds: Path) -> None:
-    clip = load_clip(sounds / "a.wav", 16000, 1.0, "HQ")[None]
-    both = np.exp(Ensemble(models, fold=None).log_probs({16000: clip}))
-    each = [np.exp(Ensemble(models, fold=fold).log_probs({16000: clip})) for fold in (1, 2)]
-    np.testing.assert_allclose(both, np.mean(each, axis=0), atol=1e-6)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["nowhere.wav"], "nowhere.wav does not exist"),
-        (["SOUNDS/notes.txt"], "notes.txt"),
-        (["SOUNDS", "--top", "0"], "at least one class"),
-        (["SOUNDS", "--fold", "9"], "no fold 9"),
-        (["SOUNDS", "--model", "SOUNDS"], "train the ensemble with `dvc repro`"),
-        (["EMPTY"], "no audio files"),
-    ],
-)
-def test_a_mistake_is_one_sentence(
-    models: Path,
-    sounds: Path,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    arguments: list[str],
-    message: str,
+def test_a_member_without_weight_can_be_asked_for(
+    models: Path, clips: np.ndarray, tmp_path: Path
 ) -> None:
-    (tmp_path / "empty").mkdir()
-    places = {"SOUNDS": str(sounds), "EMPTY": str(tmp_path / "empty")}
-    for word, place in places.items():
-        arguments = [argument.replace(word, place) for argument in arguments]
-    if "--model" not in arguments:
-        arguments = [*arguments, "--model", str(models)]
-    code, out, err = run(capsys, *arguments)
-    assert code == 2
-    assert out == ""
-    assert message in err
-    assert err.count("\n") == 1
+    weights = {"weights": {"spec_cnn": 0.0, "yamnet": 0.5}}
+    other = refitted(models, tmp_path / "models", weights)
+    said = Ensemble(other, 1, members=["spec_cnn"], shifts=False).log_probs({16000: clips})
+    member = load_member(models / "members" / "spec_cnn" / "fold1", torch.device("cpu"))
+    own = log_softmax(member.logits(clips).astype(np.float64) / 2.0, axis=1)
+    np.testing.assert_allclose(said, log_softmax(0.5 * own, axis=1), atol=1e-5)
 
 
-def test_help_names_every_option(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as left:
-        main(["predict", "--help"])
-    assert left.value.code == 0
-    said = capsys.readouterr().out
-    for option in ("PATH", "--format", "--top", "--model", "--fold"):
-        assert option in said
+def test_weights_of_other_members_are_refused(models: Path, tmp_path: Path) -> None:
+    other = refitted(models, tmp_path / "models", {"weights": {"spec_cnn": 1.0}})
+    with pytest.raises(EarwitnessError, match="was fitted for spec_cnn, not for spec_cnn, yamnet"):
+        Ensemble(other, 1)

@@ -1,5 +1,6 @@
 """Members as training writes them, small and quick to make: used by several tests."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -161,3 +162,19 @@ def train_backbone(
         state=TrainingState(folder.parent / "state.pt", "run"),
         directory=folder,
     )
+
+
+def train_ensemble(root: Path) -> Path:
+    """An ensemble of two members and two folds, which differ in the rates of yamnet."""
+    for fold, rate in (("fold1", 0.001), ("fold2", 0.03)):
+        train_network_member(root / "members" / "spec_cnn" / fold)
+        params = finetune_params(lr_head=rate, lr_backbone=rate)
+        train_backbone(root / "members" / "yamnet" / fold, 1, params)
+    fitted = {
+        "weights": {"spec_cnn": 0.25, "yamnet": 0.5},
+        "temperatures": {"spec_cnn": 2.0, "yamnet": 1.5},
+        "tta_shifts_seconds": [0.0, 0.1],
+    }
+    content = {"members": ["spec_cnn", "yamnet"], "folds": {"1": fitted, "2": fitted}}
+    (root / "ensemble.json").write_text(json.dumps(content))
+    return root

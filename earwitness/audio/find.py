@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 from earwitness.audio.names import has_suffix
 from earwitness.audio.problems import printable
@@ -41,6 +42,32 @@ def find_audio(paths: Sequence[Path]) -> list[Path]:
     if not files:
         raise EarwitnessError(f"no audio files below {', '.join(map(printable, paths))}")
     return files
+
+
+def read_list(stream: BinaryIO) -> list[Path]:
+    """Read paths from a stream.
+
+    Parameters
+    ----------
+    stream : binary stream
+        One path a line, or separated by NUL; empty ones are passed over.
+
+    Returns
+    -------
+    list of Path
+        As they were written.
+
+    Raises
+    ------
+    EarwitnessError
+        If there are none.
+    """
+    content = stream.read()
+    lines = content.split(b"\0") if b"\0" in content else content.splitlines()
+    paths = [Path(os.fsdecode(line)) for line in lines if line]
+    if not paths:
+        raise EarwitnessError("the list on standard input is empty: give paths, one a line")
+    return paths
 
 
 def _below(folder: Path) -> Iterator[Path]:

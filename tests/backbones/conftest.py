@@ -4,24 +4,7 @@ from pathlib import Path
 import pytest
 
 from earwitness.backbones.base import Backbone
-from earwitness.backbones.obtain import convert, write_weights
-from earwitness.backbones.registry import get_record
 from earwitness.backbones.weights import load_backbone
-
-
-@pytest.fixture(scope="session")
-def convert_published(
-    published: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory
-) -> Callable[[str], Path]:
-    """Converts the published file of a backbone."""
-
-    def make(name: str) -> Path:
-        record = get_record(name)
-        target = tmp_path_factory.mktemp("pretrained") / f"{name}.safetensors"
-        write_weights(record, *convert(record, published(name)), target)
-        return target
-
-    return make
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,8 @@
 """Files that people have or that want to do harm, and what must become of each.
 
 Every kind is generated on the spot. `reason` is None for a kind that is accepted, and otherwise
-a regular expression for the reason that the refusal gives.
+a regular expression for the reason that the refusal gives. What is only too long for a clip is a
+`recording`: `predict` cuts it into windows.
 """
 
 import io
@@ -26,6 +27,7 @@ class Kind:
     name: str
     build: Build
     reason: str | None = None
+    recording: bool = False
 
 
 def tone(seconds: float = 0.25, rate: int = RATE) -> np.ndarray:
@@ -225,11 +227,11 @@ REFUSED = (
     Kind("65535-channels.wav", patched(22, b"\xff\xff"), NOT_AUDIO),
     Kind("33-channels.wav", audio("WAV", "PCM_16", np.zeros((9, 33))), "33 channels"),
     Kind("unknown-codec.wav", patched(20, b"\xfe\xca"), NOT_AUDIO),
-    Kind("claims-weeks.flac", flac_claiming(2**36 - 1), "is longer than 1800 s"),
+    Kind("claims-weeks.flac", flac_claiming(2**36 - 1), "is longer than (1800 s|7 days)"),
     Kind("streamed.flac", flac_claiming(0), "does not say how long it is"),
     # Too much
-    Kind("hours.flac", flac_of(15_000_000, 8000), "longer than 1800 s"),
-    Kind("bomb.flac", flac_of(60_000_000, 44_100), "longer than 1134 s"),
+    Kind("hours.flac", flac_of(15_000_000, 8000), "longer than 1800 s", recording=True),
+    Kind("bomb.flac", flac_of(60_000_000, 44_100), "longer than 1134 s", recording=True),
     Kind("sparse.wav", sparse, "larger than 200 MB"),
     # No files
     Kind("folder.wav", lambda path: path.mkdir(), "Is a directory"),

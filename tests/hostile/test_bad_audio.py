@@ -146,7 +146,8 @@ def test_predict_names_every_bad_file_at_once(
     assert (code, out) == (2, "")
     summary, *lines = err.splitlines()
     # Folders are searched, not classified, and root may read what others may not.
-    told = [kind for kind in REFUSED if kind.name not in ("folder.wav", "unreadable.wav")]
+    left_out = ("folder.wav", "unreadable.wav")
+    told = [kind for kind in REFUSED if kind.name not in left_out and not kind.recording]
     assert "files cannot be used" in summary
     for kind in told:
         assert any(shown(kind) in line and re.search(str(kind.reason), line) for line in lines)
@@ -162,7 +163,7 @@ def test_predict_can_leave_them_out(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     arguments = (corpus_folder, "--model", models, "--on-bad", "drop", "--top", 1, "--format", form)
-    code, out, _ = predict(capsys, *arguments)
+    code, out, _ = predict(capsys, *arguments, "--no-windows")
     assert code == 0
     assert "empty.wav is not a readable audio file" in caplog.text
     out.encode("utf-8")
@@ -177,6 +178,20 @@ def test_predict_can_leave_them_out(
         assert len(out.splitlines()) - (form == "csv") in expected
 
 
+@pytest.mark.parametrize("kind", [k for k in REFUSED if k.recording], ids=lambda kind: kind.name)
+def test_what_is_too_long_for_a_clip_is_cut_into_windows(
+    kind: Kind, corpus_folder: Path, models: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = (corpus_folder / kind.name, "--model", models, "--hop", 300, "--format", "json")
+    code, out, _ = predict(capsys, *arguments)
+    assert code == 0
+    rows = json.loads(out)
+    assert all(0 < row["probability"] <= 1 for row in rows)
+    windows = [row for row in rows if row["scope"] == "window" and row["rank"] == 1]
+    assert [row["start"] for row in windows] == [300.0 * n for n in range(len(windows))]
+    assert len(windows) == (7 if kind.name == "hours.flac" else 5)
+
+
 def test_a_name_is_no_formula_in_the_csv(
     tmp_path: Path,
     models: Path,
@@ -187,7 +202,7 @@ def test_a_name_is_no_formula_in_the_csv(
     Path("=1+1.wav").write_bytes(encode("WAV"))
     code, out, _ = predict(capsys, "=1+1.wav", "--model", models, "--format", "csv", "--top", 1)
     assert code == 0
-    assert out.splitlines()[1].startswith("'=1+1.wav,1,")
+    assert out.splitlines()[1].startswith("'=1+1.wav,file,0.0,0.25,1,")
 
 
 @pytest.mark.parametrize(

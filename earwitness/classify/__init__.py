@@ -1,0 +1,1 @@
+"""Classifying a person's own files with any trained model."""

@@ -1,0 +1,185 @@
+"""The command line of ``python -m earwitness predict``."""
+
+import argparse
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from earwitness.errors import EarwitnessError
+
+if TYPE_CHECKING:
+    from earwitness.classify.classifier import Classifier
+
+DESCRIPTION = """\
+Classify audio files, all audio files below folders, or recordings of any length with the models
+that `dvc repro` trained. WAV, FLAC, Ogg, MP3 and whatever else libsndfile reads, at any sample
+rate, will do.
+
+A file that is no longer than the clips the models were trained on (5 s of ESC-50, and up to a
+tenth more) is padded or trimmed around its centre, as in training. A longer recording is cut into
+windows: each gets rows of its own, and the file gets the mean of their probabilities."""
+
+EPILOG = """\
+examples:
+  python -m earwitness predict my_sounds/
+  python -m earwitness predict street.wav --hop 1 --format csv > street.csv
+  find . -name '*.mp3' -newer last_run | python -m earwitness predict - --on-bad drop
+  python -m earwitness predict my_sounds/ --members mn04,yamnet --fold 1    # much quicker
+
+columns of csv and json:
+  file         as it was named or found
+  scope        file, or window (a part of a recording that was cut)
+  start, end   seconds in the file
+  rank         1 is the likeliest class
+  label        the class
+  probability  of the class; of a file that was cut, the mean over its windows"""
+
+
+def add_options(predict: argparse.ArgumentParser) -> None:
+    """Describe the arguments of ``predict``.
+
+    Parameters
+    ----------
+    predict : argparse.ArgumentParser
+        Given the options, and `predict` to run.
+    """
+    predict.formatter_class = argparse.RawDescriptionHelpFormatter
+    predict.description, predict.epilog = DESCRIPTION, EPILOG
+    add = predict.add_argument
+    add(
+        "paths",
+        nargs="+",
+        type=Path,
+        metavar="PATH",
+        help="a file; a folder, which is searched with its subfolders; or - to read paths from "
+        "standard input, one a line (or separated by NUL, as find -print0 does)",
+    )
+    add("--format", choices=("table", "csv", "json"), default="table", help="default: table")
+    add("--top", type=int, default=3, metavar="N", help="classes a row set; default: 3")
+    add(
+        "--on-bad",
+        choices=("fail", "drop"),
+        default="fail",
+        help="whether files that cannot be decoded are an error or left out; default: fail",
+    )
+    _add_cutting(predict.add_argument_group("long recordings"))
+    _add_models(predict.add_argument_group("models"))
+    predict.set_defaults(run=predict_files)
+
+
+def _add_cutting(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--window",
+        type=float,
+        metavar="SECONDS",
+        help="length of a window; a shorter one is padded; default: the models' clip length",
+    )
+    group.add_argument(
+        "--hop",
+        type=float,
+        metavar="SECONDS",
+        help="from one window's start to the next; default: the window, so that they touch. A "
+        "last window covers what is left, a tenth of a window or more, and ends with the recording",
+    )
+    group.add_argument(
+        "--no-windows",
+        action="store_true",
+        help="trim long recordings around their centre instead, as training and evaluation do",
+    )
+
+
+def _add_models(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--model",
+        type=Path,
+        default=Path("models"),
+        metavar="DIR",
+        help="folder with ensemble.json and members/, or an .onnx file that was exported from "
+        "them; default: models",
+    )
+    group.add_argument(
+        "--members",
+        metavar="NAMES",
+        help="only these members of the ensemble, as in spec_cnn,mn04; their fitted weights are "
+        "scaled up to the sum of all members' weights; default: all members",
+    )
+    group.add_argument(
+        "--fold",
+        type=int,
+        metavar="K",
+        help="the models of one fold only, which is quicker; default: the mean over the "
+        "probabilities of all folds' models",
+    )
+    group.add_argument(
+        "--shifts",
+        action="store_true",
+        help="average over the time shifts that validation chose: with --fold this is what "
+        "evaluation measured, for up to three times the work",
+    )
+
+
+def predict_files(options: argparse.Namespace) -> int:
+    """Run ``predict``.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+        What `add_options` describes.
+
+    Returns
+    -------
+    int
+        0.
+
+    Raises
+    ------
+    EarwitnessError
+        For every mistake, in one sentence.
+    """
+    if options.top < 1:
+        raise EarwitnessError(f"--top {options.top}: ask for at least one class")
+    if options.no_windows and (options.window is not None or options.hop is not None):
+        raise EarwitnessError("--no-windows leaves nothing for --window and --hop to set")
+    from earwitness.audio.find import find_audio, read_list
+    from earwitness.audio.windows import choose_windows
+    from earwitness.classify.files import classify_files
+    from earwitness.guesses import render
+
+    paths: list[Path] = []
+    for path in options.paths:
+        paths += read_list(sys.stdin.buffer) if str(path) == "-" else [path]
+    files = find_audio(paths)
+    model, workers = _load(options)
+    windowing = None
+    if not options.no_windows:
+        windowing = choose_windows(options.window, options.hop, model.seconds)
+    guesses = classify_files(
+        files, model, windowing, options.top, on_bad=options.on_bad, workers=workers
+    )
+    print(render(guesses, options.format), end="")
+    return 0
+
+
+def _load(options: argparse.Namespace) -> "tuple[Classifier, int]":
+    """Load the models; how many batches at a time they take."""
+    if options.model.suffix == ".onnx":
+        given = {"members": options.members, "fold": options.fold, "shifts": options.shifts or None}
+        for name, value in given.items():
+            if value is not None:
+                raise EarwitnessError(
+                    f"--{name} is for a folder of models: {options.model} is one model, as it "
+                    "was exported"
+                )
+        onnx: Classifier = import_module("earwitness.export.runtime").OnnxModel(options.model)
+        return onnx, 1
+    from earwitness.prediction import Ensemble, share_cores
+
+    members = None
+    if options.members is not None:
+        members = [name.strip() for name in options.members.split(",") if name.strip()]
+        if not members:
+            raise EarwitnessError("--members names none: give names, as in spec_cnn,mn04")
+    workers = share_cores()
+    ensemble = Ensemble(options.model, options.fold, members=members, shifts=options.shifts)
+    return ensemble, workers
