@@ -19,7 +19,7 @@ LAYERS = (
     {"nets", "backbones"},
     {"training", "inference"},
     {"ensemble", "selection", "ensembling", "evaluation", "plots", "guesses"},
-    {"prediction", "report", "checkup", "repro"},
+    {"prediction", "report", "export", "checkup", "repro"},
     {"__main__"},
 )
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}
