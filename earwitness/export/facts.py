@@ -54,8 +54,8 @@ class Facts:
     model: str
     fold: int
     sample_rates: Annotated[tuple[Rate, ...], Field(min_length=1, max_length=16)]
-    seconds: Positive
-    resampler: str
+    seconds: Annotated[float, Field(gt=0, le=3600)]
+    resampler: Literal["QQ", "LQ", "MQ", "HQ", "VHQ"]
     classes: Annotated[tuple[str, ...], Field(min_length=2)]
     targets: tuple[int, ...]
     output: Literal["logits", "log_probabilities"]
