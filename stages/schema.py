@@ -23,6 +23,7 @@ from earwitness.schema.base import STRICT
 from earwitness.schema.data import DataParams
 from earwitness.schema.ensemble import EnsembleParams
 from earwitness.schema.evaluate import EvaluateParams
+from earwitness.schema.export import ExportParams
 from earwitness.schema.features import AnyFeatures
 from earwitness.schema.finetune import FinetuneParams
 from earwitness.schema.model import ModelParams
@@ -73,6 +74,7 @@ class Root:
     ensemble: EnsembleParams
     evaluate: EvaluateParams
     tsne: TsneParams
+    export: ExportParams
     repro: ReproParams
 
 
@@ -140,7 +142,7 @@ def _networks() -> list[str]:
 
 def _check(root: Root) -> list[str]:
     return [
-        *_check_folds(root.folds),
+        *_check_folds(root.folds, root.export.fold),
         *_check_hashes(root),
         *_check_members(root),
         *_check_blocks(root),
@@ -148,11 +150,13 @@ def _check(root: Root) -> list[str]:
     ]
 
 
-def _check_folds(folds: tuple[int, ...]) -> Iterator[str]:
+def _check_folds(folds: tuple[int, ...], exported: int | None) -> Iterator[str]:
     if not folds:
         yield "folds needs at least one fold"
     for fold in _repeated(folds):
         yield f"folds lists {fold} twice"
+    if exported is not None and exported not in folds:
+        yield f"export.fold is {exported}, but folds lists {', '.join(map(str, folds))}"
 
 
 def _check_hashes(root: Root) -> Iterator[str]:

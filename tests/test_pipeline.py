@@ -20,6 +20,7 @@ import pandas as pd
 import pytest
 from ruamel.yaml import YAML
 
+from earwitness.export.formats import SUFFIXES
 from earwitness.plots.offline import render_template
 from earwitness.store.atomic import write_text
 from tests.synthetic import write_dataset
@@ -45,6 +46,7 @@ TINY: dict[str, Any] = {
     },
     "finetune": {BACKBONE: {"baseline_c": [0.01], "loop": {"epochs": 1, "batch_size": 8}}},
     "predict": {"tta_shifts_seconds": [-0.1, 0.0]},
+    "export": {"clips": 3},
 }
 
 
@@ -155,7 +157,7 @@ def first_run(repository: Repository) -> Counter[str]:
 
 def test_every_stage_runs_for_each_member_and_fold(first_run: Counter[str]) -> None:
     once = ["fetch", "prepare", "splits", "features", "weights", "trunk", "ensemble", "evaluate"]
-    pages = ["previews", "tsne", "clips", "report"]
+    pages = ["previews", "tsne", "clips", "report", "export"]
     assert first_run == {
         **dict.fromkeys(once + pages, 1),
         **dict.fromkeys(["train", "finetune"], FOLDS),
@@ -209,6 +211,18 @@ def test_the_report_has_every_clip(repository: Repository) -> None:
 
 
 @pytest.mark.usefixtures("first_run")
+def test_every_model_is_exported_in_every_format(repository: Repository) -> None:
+    metrics = json.loads((repository.root / "metrics" / "exports.json").read_text())
+    assert metrics.pop("fold") == 1
+    assert set(metrics) == {NETWORK, BACKBONE, "ensemble"}
+    for model, formats in metrics.items():
+        for name, suffix in SUFFIXES.items():
+            assert formats[name]["max_abs_difference"] < 0.001
+            assert formats[name]["top1_agreement"] == 1.0
+            assert (repository.root / "exports" / f"{model}{suffix}").is_file()
+
+
+@pytest.mark.usefixtures("first_run")
 def test_a_second_run_does_nothing(repository: Repository) -> None:
     assert "up to date" in repository.dvc("status")
     assert stages_run(repository.dvc("repro")) == {}
@@ -253,7 +267,7 @@ def test_unfreezing_more_blocks_runs_the_pretrained_member_anew_and_nothing_else
     output = repository.dvc("exp", "run", "-S", "model.unfreeze_last_n=2")
     runs = re.findall(r"Running stage '([^']+)'", output)
     assert sorted(runs) == sorted(
-        [f"trunk@{BACKBONE}", "ensemble", "evaluate", "tsne", "report"]
+        [f"trunk@{BACKBONE}", "ensemble", "evaluate", "tsne", "report", "export"]
         + [f"finetune@{BACKBONE}-{fold}" for fold in (1, 2)]
         + [f"predict@{BACKBONE}-{fold}" for fold in (1, 2)]
     )

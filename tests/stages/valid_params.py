@@ -124,6 +124,13 @@ VALID = {
     "ensemble": {"methods": ["log_linear"], "l2": 0.01, "greedy_steps": 5, "shift_counts": [1, 3]},
     "evaluate": {"ece_bins": 15},
     "tsne": {"perplexity": 30.0},
+    "export": {
+        "fold": None,
+        "formats": ["onnx"],
+        "time_shifts": True,
+        "clips": 8,
+        "tolerance": 0.01,
+    },
     "repro": {"threads": {"prepare": 0}, "memory_gb": {"default": 2.5}, "gpu": ["train"]},
 }
 

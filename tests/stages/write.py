@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 def code_lines(root: Path, name: str, stage: Stage, params: dict[str, Any]) -> list[str]:
-    """Dependencies of a stage on code, in dvc.yaml's form, sorted."""
+    """Dependencies of a stage on code, in dvc.yaml's form, sorted; a folder names all in it."""
     items = items_of(stage, params)
     # What a hole stands for: the matrix's first dimension. Members are of two kinds, so the
     # modules of each are named one by one.
@@ -33,7 +33,9 @@ def code_lines(root: Path, name: str, stage: Stage, params: dict[str, Any]) -> l
             lines.add(path.replace(HOLE, f"${{item.{dimension}}}"))
         else:
             lines.update(named or {folder})
-    return sorted(lines)
+    return sorted(
+        line for line in lines if not any(line.startswith(f"{folder}/") for folder in lines)
+    )
 
 
 def rewrite(text: str, root: Path, params: dict[str, Any]) -> str:

@@ -1,0 +1,1 @@
+"""Trained models as single files for other programs: waveform in, logits out."""

@@ -1,0 +1,207 @@
+"""A fold's models become files; what a format cannot do is written down and stops nothing."""
+
+import errno
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from earwitness.ensemble import combine
+from earwitness.errors import EarwitnessError
+from earwitness.export import writing
+from earwitness.export.exporting import FittedFold, export_fold
+from earwitness.export.parity import pick_clips
+from earwitness.export.runtime import OnnxModel
+from earwitness.inference.member import load_member
+from earwitness.inference.prediction import augmented
+from earwitness.schema.export import ExportParams
+from stages.__main__ import main
+from tests.export.members import clips
+from tests.workspace import small_params, write_workspace
+
+CPU = torch.device("cpu")
+SHIFTS = (0.0, -0.1, 0.1)
+FITTED = FittedFold(
+    1,
+    {"spec_cnn": 0.4, "mn04": 0.7, "yamnet": 0.0},
+    {"spec_cnn": 1.5, "mn04": 0.8, "yamnet": 3.0},
+    SHIFTS,
+)
+ONNX = ExportParams(fold=None, formats=("onnx",), time_shifts=True, clips=3, tolerance=0.01)
+NONE = replace(ONNX, formats=("torchscript",))
+
+
+@pytest.fixture
+def folders(member_folder: Callable[[str], Path]) -> dict[str, Path]:
+    return {name: member_folder(name) for name in FITTED.weights}
+
+
+@pytest.fixture
+def one(member_folder: Callable[[str], Path]) -> tuple[dict[str, Path], FittedFold]:
+    """The smallest ensemble there is, of a network that scripts."""
+    return {"spec_cnn": member_folder("spec_cnn")}, FittedFold(
+        1, {"spec_cnn": 0.9}, {"spec_cnn": 1.5}, (0.0,)
+    )
+
+
+@pytest.fixture(scope="module")
+def exports(
+    member_folder: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, dict[str, Any]]:
+    target = tmp_path_factory.mktemp("work") / "exports"
+    folders = {name: member_folder(name) for name in FITTED.weights}
+    return target, export_fold(folders, FITTED, clips, ONNX, target)
+
+
+def test_all_models_are_there_and_agree(exports: tuple[Path, dict[str, Any]]) -> None:
+    target, report = exports
+    assert set(report) == {"spec_cnn", "mn04", "yamnet", "ensemble"}
+    for model, formats in report.items():
+        assert 0 <= formats["onnx"]["max_abs_difference"] < 0.002
+        assert formats["onnx"]["top1_agreement"] == 1.0
+        assert (target / f"{model}.onnx").is_file()
+        config = json.loads((target / model / "config.json").read_text())
+        assert config["files"] == formats
+        assert config["export"]["classes"] == ["dog", "rain", "saw"]
+
+
+def test_a_state_dict_is_a_member_again(
+    exports: tuple[Path, dict[str, Any]], folders: dict[str, Path]
+) -> None:
+    target, report = exports
+    for name, folder in folders.items():
+        again, member = load_member(target / name, CPU), load_member(folder, CPU)
+        waveforms = clips(member.sample_rate)
+        assert np.array_equal(again.logits(waveforms), member.logits(waveforms))
+        assert report[name]["safetensors"] == {"max_abs_difference": 0.0, "top1_agreement": 1.0}
+
+
+def test_the_ensemble_pools_as_it_was_fitted(
+    exports: tuple[Path, dict[str, Any]], folders: dict[str, Path]
+) -> None:
+    waveforms = {rate: clips(rate) for rate in (16000, 32000)}
+    members = {name: load_member(folder, CPU) for name, folder in folders.items()}
+    expected = combine(
+        {
+            name: augmented(member, waveforms[member.sample_rate], SHIFTS).shifted.mean(axis=1)
+            for name, member in members.items()
+        },
+        FITTED.weights,
+        FITTED.temperatures,
+    )
+    model = OnnxModel(exports[0] / "ensemble.onnx")
+    assert model.sample_rates == {16000, 32000}
+    np.testing.assert_allclose(model.log_probs(waveforms), expected, atol=0.001)
+    one = {rate: rows[:1] for rate, rows in waveforms.items()}
+    np.testing.assert_allclose(model.log_probs(one), expected[:1], atol=0.001)
+
+
+def test_a_member_without_weight_is_not_in_the_ensemble(
+    exports: tuple[Path, dict[str, Any]],
+) -> None:
+    facts = OnnxModel(exports[0] / "ensemble.onnx").facts
+    assert facts.weights == {"spec_cnn": 0.4, "mn04": 0.7}
+    tensors = load_file(exports[0] / "ensemble" / "model.safetensors")
+    assert {name.split(".")[0] for name in tensors} == {"spec_cnn", "mn04"}
+
+
+def test_without_time_shifts_clips_are_taken_as_they_are(
+    one: tuple[dict[str, Path], FittedFold], tmp_path: Path
+) -> None:
+    folders, fitted = one
+    shifted = replace(fitted, tta_shifts_seconds=SHIFTS)
+    export_fold(folders, shifted, clips, replace(ONNX, time_shifts=False), tmp_path / "out")
+    model = OnnxModel(tmp_path / "out" / "ensemble.onnx")
+    assert model.facts.tta_shifts_seconds == (0.0,)
+    logits = {"spec_cnn": load_member(folders["spec_cnn"], CPU).logits(clips(16000))}
+    expected = combine(logits, fitted.weights, fitted.temperatures)
+    np.testing.assert_allclose(model.log_probs({16000: clips(16000)}), expected, atol=0.001)
+
+
+def refuse(*_: object) -> NoReturn:
+    raise RuntimeError("no such operator in /home/someone/torch/ops.py at 0x7f00aa\nmore")
+
+
+def test_a_format_that_fails_is_written_down_and_stops_nothing(
+    one: tuple[dict[str, Path], FittedFold],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setitem(writing.PACK, "onnx", refuse)
+    params = replace(ONNX, formats=("onnx", "torchscript"))
+    with caplog.at_level(logging.WARNING):
+        report = export_fold(*one, clips, params, tmp_path / "out")
+    reason = {"failed": "RuntimeError: no such operator in ops.py at "}
+    for model in ("spec_cnn", "ensemble"):
+        assert report[model]["onnx"] == reason
+        assert report[model]["torchscript"]["max_abs_difference"] < 0.002
+        config = json.loads((tmp_path / "out" / model / "config.json").read_text())
+        assert config["files"]["onnx"] == reason
+        assert (tmp_path / "out" / model / "model.safetensors").is_file()
+        assert (tmp_path / "out" / f"{model}.torchscript.pt").is_file()
+    assert not list((tmp_path / "out").glob("*.onnx"))
+    assert "spec_cnn has no onnx file, its state dict is there" in caplog.text
+
+
+def test_a_front_end_that_nobody_wrote_down_leaves_the_state_dict(
+    one: tuple[dict[str, Path], FittedFold], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("earwitness.export.graphs.exportable_front_end", refuse)
+    report = export_fold(*one, clips, ONNX, tmp_path / "out")
+    assert report["spec_cnn"]["onnx"]["failed"].startswith("RuntimeError")
+    assert report["spec_cnn"]["safetensors"]["max_abs_difference"] == 0.0
+
+
+def test_a_file_that_says_something_else_is_not_kept(
+    one: tuple[dict[str, Path], FittedFold], tmp_path: Path
+) -> None:
+    report = export_fold(*one, clips, replace(NONE, tolerance=1e-12), tmp_path / "out")
+    assert "more than export.tolerance 1e-12" in report["spec_cnn"]["torchscript"]["failed"]
+    assert not (tmp_path / "out" / "spec_cnn.torchscript.pt").exists()
+
+
+def test_a_full_disk_is_no_failure_of_a_format(
+    one: tuple[dict[str, Path], FittedFold], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = Path.write_bytes
+
+    def fill(path: Path, content: bytes) -> int:
+        if path.suffix == ".pt":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(path, content)
+
+    monkeypatch.setattr(Path, "write_bytes", fill)
+    with pytest.raises(EarwitnessError, match="is full"):
+        export_fold(*one, clips, NONE, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_missing_model_stops_it(one: tuple[dict[str, Path], FittedFold], tmp_path: Path) -> None:
+    with pytest.raises(EarwitnessError, match="does not hold a trained model"):
+        export_fold({"spec_cnn": tmp_path / "none"}, one[1], clips, NONE, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_stage_tells_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_workspace(tmp_path, small_params(), clips_per_fold_class=1)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(EarwitnessError, match=r"models/ensemble\.json does not exist: run"):
+        main(["export"])
+    (tmp_path / "models" / "ensemble.json").write_text('{"members": [], "folds": {"2": {}}}')
+    with pytest.raises(EarwitnessError, match="has no fold 1: run `dvc repro ensemble`"):
+        main(["export"])
+    assert not (tmp_path / "exports").exists()
+
+
+def test_clips_are_picked_from_all_over_the_fold() -> None:
+    assert pick_clips(range(100, 200), 4) == [100, 133, 166, 199]
+    assert pick_clips([5, 7], 8) == [5, 7]
+    assert pick_clips([5, 7], 1) == [5]
