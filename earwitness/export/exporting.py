@@ -10,9 +10,10 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from earwitness.ensemble import combine
+from earwitness.errors import EarwitnessError
 from earwitness.export.facts import VERSION, Facts, as_json
 from earwitness.export.graphs import EnsembleGraph, member_graph
-from earwitness.export.parity import Array, Clips, compare
+from earwitness.export.parity import Array, Clips, ask, compare
 from earwitness.export.writing import Report, Work, write_formats
 from earwitness.inference.checkpoint import CONFIG, read_checkpoint
 from earwitness.inference.member import Member, load_member
@@ -80,8 +81,13 @@ def export_fold(
     Raises
     ------
     EarwitnessError
-        If a trained member cannot be read.
+        If a trained member cannot be read, or the ensemble was fitted for others.
     """
+    if folders.keys() != fitted.weights.keys():
+        raise EarwitnessError(
+            f"the ensemble was fitted for {', '.join(fitted.weights)}, not for "
+            f"{', '.join(folders)}: run `dvc repro ensemble`"
+        )
     members = {name: load_member(folder, CPU) for name, folder in folders.items()}
     clips = {rate: read_clips(rate) for rate in {m.sample_rate for m in members.values()}}
     report: dict[str, Report] = {}
@@ -95,8 +101,9 @@ def export_fold(
 def _export_member(
     member: Member, folder: Path, fitted: FittedFold, clips: Clips, params: ExportParams, out: Path
 ) -> Report:
-    own = {member.sample_rate: clips[member.sample_rate]}
-    expected = member.logits(own[member.sample_rate])
+    rate = member.sample_rate
+    own = {rate: clips[rate]}
+    expected = ask(lambda given: member.logits(given[rate]), own)
     facts = _describe(
         [member], member.name, fitted, output="logits", weights={}, tta_shifts_seconds=(0.0,)
     )
@@ -104,7 +111,7 @@ def _export_member(
     _write_state(out / member.name, config, state)
     again = load_member(out / member.name, CPU)
     report: Report = {
-        "safetensors": compare(lambda given: again.logits(*given.values()), own, expected)
+        "safetensors": compare(lambda given: again.logits(given[rate]), own, expected)
     }
     work = Work(facts, lambda: member_graph(member), expected, own)
     report |= write_formats(work, params, out)
@@ -121,11 +128,6 @@ def _export_ensemble(
     out: Path,
 ) -> Report:
     shifts = fitted.tta_shifts_seconds if params.time_shifts else (0.0,)
-    logits = {
-        name: augmented(member, clips[member.sample_rate], shifts).shifted.mean(axis=1)
-        for name, member in members.items()
-    }
-    expected = combine(logits, fitted.weights, fitted.temperatures)
     # A weight of zero is common, and its member would cost what any other does.
     used = {n: m for n, m in members.items() if fitted.weights[n]} or dict(members)
     facts = _describe(
@@ -137,19 +139,21 @@ def _export_ensemble(
         tta_shifts_seconds=shifts,
     )
     own = {rate: clips[rate] for rate in facts.sample_rates}
-    configs: dict[str, Any] = {}
-    state: dict[str, Tensor] = {}
-    for name in used:
-        configs[name], tensors = read_checkpoint(folders[name])
-        state |= {f"{name}.{key}": tensor for key, tensor in tensors.items()}
-    content = {"members": configs}
-    _write_state(out / ENSEMBLE, content, state)
+
+    def pool(given: Clips) -> Array:
+        logits = {
+            name: augmented(member, given[member.sample_rate], shifts).shifted.mean(axis=1)
+            for name, member in used.items()
+        }
+        return combine(logits, facts.weights, facts.temperatures)
 
     def make() -> nn.Module:
-        return EnsembleGraph(used, fitted.weights, fitted.temperatures, shifts).eval()
+        return EnsembleGraph(used, facts.weights, facts.temperatures, shifts).eval()
 
-    report = write_formats(Work(facts, make, expected, own), params, out)
-    write_json(out / ENSEMBLE / CONFIG, content | {"export": as_json(facts), "files": report})
+    config, state = _read_together({name: folders[name] for name in used})
+    _write_state(out / ENSEMBLE, config, state)
+    report = write_formats(Work(facts, make, ask(pool, own), own), params, out)
+    write_json(out / ENSEMBLE / CONFIG, config | {"export": as_json(facts), "files": report})
     return report
 
 
@@ -167,6 +171,16 @@ def _describe(members: Sequence[Member], model: str, fitted: FittedFold, **more:
         temperatures={member.name: fitted.temperatures[member.name] for member in members},
         **more,
     )
+
+
+def _read_together(folders: Mapping[str, Path]) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Read several members; the name of each tensor begins with its member's."""
+    configs: dict[str, Any] = {}
+    state: dict[str, Tensor] = {}
+    for name, folder in folders.items():
+        configs[name], tensors = read_checkpoint(folder)
+        state |= {f"{name}.{key}": tensor for key, tensor in tensors.items()}
+    return {"members": configs}, state
 
 
 def _write_state(folder: Path, config: Mapping[str, Any], state: Mapping[str, Tensor]) -> None:

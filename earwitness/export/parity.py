@@ -55,11 +55,32 @@ OPEN = {
 }
 
 
+def ask(run: Run, clips: Clips) -> Array:
+    """Ask a file or a model about clips: the first alone, the others together.
+
+    A file that works for one number of clips only is found out.
+
+    Parameters
+    ----------
+    run : callable
+        From clips to logits.
+    clips : dict of int to np.ndarray [shape=(B, samples)]
+        By rate.
+
+    Returns
+    -------
+    np.ndarray [shape=(B, classes)]
+        Logits.
+    """
+    count = len(next(iter(clips.values())))
+    parts = [slice(0, 1), slice(1, None)] if count > 1 else [slice(None)]
+    return np.concatenate(
+        [run({rate: rows[part] for rate, rows in clips.items()}) for part in parts]
+    )
+
+
 def compare(run: Run, clips: Clips, expected: Array) -> Parity:
     """Compare what a file says with what the model said.
-
-    The first clip goes alone and the others together, so that a file which works for one number
-    of clips only is found out.
 
     Parameters
     ----------
@@ -68,7 +89,7 @@ def compare(run: Run, clips: Clips, expected: Array) -> Parity:
     clips : dict of int to np.ndarray [shape=(B, samples)]
         By rate.
     expected : np.ndarray [shape=(B, classes)]
-        The model's logits.
+        What `ask` got from the model.
 
     Returns
     -------
@@ -80,8 +101,7 @@ def compare(run: Run, clips: Clips, expected: Array) -> Parity:
     ValueError
         If the file says NaN, or something of another shape.
     """
-    parts = [{rate: rows[part] for rate, rows in clips.items()} for part in _parts(len(expected))]
-    found = np.concatenate([run(part) for part in parts])
+    found = ask(run, clips)
     if found.shape != expected.shape:
         raise ValueError(f"its output has the shape {found.shape}, not {expected.shape}")
     if not np.isfinite(found).all():
@@ -109,10 +129,6 @@ def pick_clips(rows: Sequence[int], count: int) -> list[int]:
     """
     places = np.linspace(0, len(rows) - 1, min(count, len(rows))).round().astype(int)
     return [int(rows[place]) for place in places]
-
-
-def _parts(count: int) -> list[slice]:
-    return [slice(0, 1), slice(1, None)] if count > 1 else [slice(None)]
 
 
 def _call(module: Callable[..., Tensor], clips: Clips) -> Array:

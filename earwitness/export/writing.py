@@ -29,7 +29,7 @@ class Work:
     make_graph : callable
         Makes its module; may raise where nobody wrote it in exportable operations.
     expected : np.ndarray [shape=(B, classes)]
-        What the model itself says of `clips`.
+        What `earwitness.export.parity.ask` got from the model itself.
     clips : dict of int to np.ndarray [shape=(B, samples)]
         By rate.
     """

@@ -32,11 +32,11 @@ def clips(rate: int, count: int = 3) -> np.ndarray:
     return waves.astype(np.float32)
 
 
-def write_network(folder: Path, kind: str) -> Path:
+def write_network(folder: Path, kind: str, rate: int = 16000, name: str = "") -> Path:
     """Write a network of `tests.nets.settings`, for clips of a second."""
     made = KINDS[kind]
     network = made.build(classes=len(CLASSES))
-    features: dict[str, Any] = {"kind": "waveform", "sample_rate": 16000, "dtype": "float16"}
+    features: dict[str, Any] = {"kind": "waveform", "sample_rate": rate, "dtype": "float16"}
     if made.name != "conv1d":
         channels = ("log_mel", "pcen")[: made.channels]
         features = asdict(replace(FEATURES, n_mels=made.mels, n_fft=1024, channels=channels))
@@ -47,11 +47,11 @@ def write_network(folder: Path, kind: str) -> Path:
     _enliven(network)
     config = {
         "kind": "network",
-        "member": made.name,
+        "member": name or made.name,
         "network": made.name,
         "net": made.net,
         "features": features,
-        "sample_rate": 16000,
+        "sample_rate": rate,
     }
     write_checkpoint(folder, config | COMMON, {"model": network.state_dict()}, [])
     return folder

@@ -23,24 +23,32 @@ from earwitness.inference.member import load_member
 from earwitness.inference.prediction import augmented
 from earwitness.schema.export import ExportParams
 from stages.__main__ import main
-from tests.export.members import clips
+from tests.export.members import clips, write_network
 from tests.workspace import small_params, write_workspace
 
 CPU = torch.device("cpu")
 SHIFTS = (0.0, -0.1, 0.1)
 FITTED = FittedFold(
     1,
-    {"spec_cnn": 0.4, "mn04": 0.7, "yamnet": 0.0},
-    {"spec_cnn": 1.5, "mn04": 0.8, "yamnet": 3.0},
+    {"spec_cnn": 0.4, "low": 0.7, "idle": 0.0},
+    {"spec_cnn": 1.5, "low": 0.8, "idle": 3.0},
     SHIFTS,
 )
 ONNX = ExportParams(fold=None, formats=("onnx",), time_shifts=True, clips=3, tolerance=0.01)
 NONE = replace(ONNX, formats=("torchscript",))
 
 
-@pytest.fixture
-def folders(member_folder: Callable[[str], Path]) -> dict[str, Path]:
-    return {name: member_folder(name) for name in FITTED.weights}
+@pytest.fixture(scope="module")
+def folders(
+    member_folder: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Path]:
+    """Members of three rates, of which one has no weight."""
+    root = tmp_path_factory.mktemp("members")
+    return {
+        "spec_cnn": member_folder("spec_cnn"),
+        "low": write_network(root / "low" / "fold1", "conv1d", 8000, "low"),
+        "idle": write_network(root / "idle" / "fold1", "conv1d", 44100, "idle"),
+    }
 
 
 @pytest.fixture
@@ -53,16 +61,15 @@ def one(member_folder: Callable[[str], Path]) -> tuple[dict[str, Path], FittedFo
 
 @pytest.fixture(scope="module")
 def exports(
-    member_folder: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory
+    folders: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, dict[str, Any]]:
     target = tmp_path_factory.mktemp("work") / "exports"
-    folders = {name: member_folder(name) for name in FITTED.weights}
     return target, export_fold(folders, FITTED, clips, ONNX, target)
 
 
 def test_all_models_are_there_and_agree(exports: tuple[Path, dict[str, Any]]) -> None:
     target, report = exports
-    assert set(report) == {"spec_cnn", "mn04", "yamnet", "ensemble"}
+    assert set(report) == {"spec_cnn", "low", "idle", "ensemble"}
     for model, formats in report.items():
         assert 0 <= formats["onnx"]["max_abs_difference"] < 0.002
         assert formats["onnx"]["top1_agreement"] == 1.0
@@ -86,7 +93,7 @@ def test_a_state_dict_is_a_member_again(
 def test_the_ensemble_pools_as_it_was_fitted(
     exports: tuple[Path, dict[str, Any]], folders: dict[str, Path]
 ) -> None:
-    waveforms = {rate: clips(rate) for rate in (16000, 32000)}
+    waveforms = {rate: clips(rate) for rate in (8000, 16000, 44100)}
     members = {name: load_member(folder, CPU) for name, folder in folders.items()}
     expected = combine(
         {
@@ -97,7 +104,7 @@ def test_the_ensemble_pools_as_it_was_fitted(
         FITTED.temperatures,
     )
     model = OnnxModel(exports[0] / "ensemble.onnx")
-    assert model.sample_rates == {16000, 32000}
+    assert model.sample_rates == {8000, 16000}
     np.testing.assert_allclose(model.log_probs(waveforms), expected, atol=0.001)
     one = {rate: rows[:1] for rate, rows in waveforms.items()}
     np.testing.assert_allclose(model.log_probs(one), expected[:1], atol=0.001)
@@ -107,9 +114,9 @@ def test_a_member_without_weight_is_not_in_the_ensemble(
     exports: tuple[Path, dict[str, Any]],
 ) -> None:
     facts = OnnxModel(exports[0] / "ensemble.onnx").facts
-    assert facts.weights == {"spec_cnn": 0.4, "mn04": 0.7}
+    assert facts.weights == {"spec_cnn": 0.4, "low": 0.7}
     tensors = load_file(exports[0] / "ensemble" / "model.safetensors")
-    assert {name.split(".")[0] for name in tensors} == {"spec_cnn", "mn04"}
+    assert {name.split(".")[0] for name in tensors} == {"spec_cnn", "low"}
 
 
 def test_without_time_shifts_clips_are_taken_as_they_are(
@@ -188,6 +195,13 @@ def test_a_missing_model_stops_it(one: tuple[dict[str, Path], FittedFold], tmp_p
     with pytest.raises(EarwitnessError, match="does not hold a trained model"):
         export_fold({"spec_cnn": tmp_path / "none"}, one[1], clips, NONE, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_an_ensemble_of_other_members_is_told(
+    one: tuple[dict[str, Path], FittedFold], tmp_path: Path
+) -> None:
+    with pytest.raises(EarwitnessError, match="fitted for spec_cnn, low, idle, not for spec_cnn"):
+        export_fold(one[0], FITTED, clips, NONE, tmp_path / "out")
 
 
 def test_the_stage_tells_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

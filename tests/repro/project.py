@@ -222,7 +222,7 @@ def copy_project(project: Project, folder: Path) -> Project:
     return copy
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = 200.0) -> None:
     """Wait for something to be true; fail if it does not become so."""
     deadline = time.monotonic() + seconds
     while not condition():
