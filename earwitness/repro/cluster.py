@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import dask
 from distributed import Client, LocalCluster
 
 from earwitness.errors import EarwitnessError
@@ -13,6 +14,13 @@ from earwitness.repro.clone import find_problem
 from earwitness.repro.job import Job
 
 CONNECT_SECONDS, WORKER_SECONDS = 10, 60
+# Dask samples what its threads do a hundred times a second, which takes a twentieth of a core and
+# more. Here they wait for the processes that do the work.
+IDLE = {
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.tick.interval": "1s",
+    "distributed.admin.system-monitor.interval": "10s",
+}
 
 
 @contextmanager
@@ -27,6 +35,7 @@ def local_client(jobs: int) -> Iterator[Any]:
     # One worker, since Dask counts resources by worker and all stages share this machine's. The
     # memory that Dask watches is that of this process, which does nothing.
     with (
+        dask.config.set(IDLE),
         LocalCluster(
             n_workers=1,
             threads_per_worker=jobs,
