@@ -1,8 +1,7 @@
 """Files that people have or that want to do harm, and what must become of each.
 
-Every kind is generated on the spot. `reason` is None for a kind that is accepted, and otherwise
-a regular expression for the reason that the refusal gives. What is only too long for a clip is a
-`recording`: `predict` cuts it into windows.
+Every kind is generated on the spot. `reason` is None, or a regular expression for why it is
+refused; a `recording` is refused as a clip only: `predict` cuts it into windows.
 """
 
 import io
