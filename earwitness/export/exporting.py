@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from safetensors.torch import save
@@ -165,7 +165,7 @@ def _describe(members: Sequence[Member], model: str, fitted: FittedFold, **more:
         fold=fitted.fold,
         sample_rates=tuple(sorted({member.sample_rate for member in members})),
         seconds=first.seconds,
-        resampler=first.resampler,
+        resampler=cast(Any, first.resampler),  # checked by Facts
         classes=tuple(entry["category"] for entry in first.classes),
         targets=tuple(entry["target"] for entry in first.classes),
         temperatures={member.name: fitted.temperatures[member.name] for member in members},

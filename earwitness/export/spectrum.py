@@ -135,8 +135,8 @@ class Pcen(nn.Module):
         """Map a mel spectrogram (B, mels, frames) to one of the same shape."""
         mel = mel * self.scale
         gain = (self._smooth(mel) + self.eps) ** -self.gain
-        normalised: Tensor = (mel * gain + self.bias) ** self.power
-        return normalised - self.bias**self.power
+        normalised: Tensor = (mel * gain + self.bias) ** self.power - self.bias**self.power
+        return normalised
 
     def _smooth(self, mel: Tensor) -> Tensor:
         # The past is the first frame, as in `earwitness.features.pcen`.

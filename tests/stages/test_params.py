@@ -154,6 +154,9 @@ def test_a_mistake_is_named_by_its_path(tmp_path: Path, changes: dict, message: 
     [
         ({"folds": []}, "folds needs at least one fold"),
         ({"folds": [1, 2, 1]}, "folds lists 1 twice"),
+        ({"export.fold": 3}, "export.fold is 3, but folds lists 1, 2"),
+        ({"export.formats": ["onnx", "onnx"]}, "formats lists one twice: onnx, onnx"),
+        ({"export.formats": ["onx"]}, "export.formats[0] must be 'onnx', 'torch_export' or"),
         ({"members": ["spec_cnn", "yamnet", "yamnet"]}, "members lists 'yamnet' twice"),
         ({"model.networks": ["spec_cnn"] * 2}, "model.networks lists 'spec_cnn' twice"),
         ({"members": ["spec_cnn"]}, "'yamnet' is in model.backbones but not in members"),
