@@ -1,6 +1,7 @@
 """The command line: ``python -m earwitness COMMAND``, with predict, repro or check."""
 
 import argparse
+import os
 import signal
 import sys
 from pathlib import Path
@@ -96,6 +97,10 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:
+        # Whoever reads the output has enough, as `head` has; Python would flush it once more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
     return status
 
 

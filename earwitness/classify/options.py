@@ -157,7 +157,7 @@ def predict_files(options: argparse.Namespace) -> int:
     guesses = classify_files(
         files, model, windowing, options.top, on_bad=options.on_bad, workers=workers
     )
-    print(render(guesses, options.format), end="")
+    print(render(guesses, options.format), end="", flush=True)
     return 0
 
 
