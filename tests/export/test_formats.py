@@ -95,9 +95,3 @@ def test_no_file_names_a_folder_of_this_machine(exported: Exported) -> None:
             with zipfile.ZipFile(path) as archive:
                 parts += [archive.read(name) for name in archive.namelist()]
         assert not any(str(folder).encode() in part for part in parts for folder in (ROOT,))
-
-
-def test_bytes_are_the_same_again(exported: Exported, member_folder: Callable[[str], Path]) -> None:
-    again = Exportable(exported.model.graph, exported.model.facts)
-    for name, path in exported.files.items():
-        assert PACK[name](again) == path.read_bytes(), name
