@@ -1,4 +1,4 @@
-"""The formats, each as bytes that are the same on every run.
+"""The formats, each as bytes.
 
 Everything is packed in memory: torch's own writers put the file's name into the file, and do not
 say in a form to act on that a disk is full.
