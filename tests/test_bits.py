@@ -12,9 +12,8 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from earwitness.errors import EarwitnessError
 from profiles import bits
-from profiles.bits import NAME, _hashes_of_run, compare, render, run_twice
+from profiles.bits import NAME, compare, render
 from profiles.run import profile_params
 from profiles.workspace import Workspace
 from stages.document import read_document
@@ -58,18 +57,6 @@ def make_workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeWorks
         return workspace
 
     return make
-
-
-def test_what_is_trained_twice_has_the_same_bits(make_workspace: MakeWorkspace) -> None:
-    workspace = make_workspace()
-    table = run_twice(workspace, "train", 2)
-    assert table["same"].all(), render(table)
-    stages = {"fetch", "features@spec_cnn", "prepare", "splits", "train@spec_cnn-1"}
-    assert set(table["stage"]) == stages
-    assert "data/manifest.csv" in set(table["output"])
-    # What DVC has from before is no second run.
-    with pytest.raises(EarwitnessError, match="did not run: there is nothing to compare"):
-        _hashes_of_run(workspace, "dvc", "repro", "train")
 
 
 def test_a_planted_difference_is_found_and_told(
