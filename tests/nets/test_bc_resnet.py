@@ -8,8 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from earwitness.errors import EarwitnessError
-from earwitness.nets.bc_resnet import BroadcastResNet, build
-from earwitness.nets.broadcast import BroadcastBlock, CollapseConv
+from earwitness.nets.bc_resnet import BroadcastBlock, BroadcastResNet, CollapseConv, build
 from earwitness.schema.nets.bc_resnet import NetParams
 
 EIGHT = NetParams(variant="broadcast", scale=8, sub_bands=5, se_reduction=8, dropout=0.1)
