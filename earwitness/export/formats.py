@@ -170,7 +170,8 @@ def _without_sources(packed: bytes) -> bytes:
 @contextmanager
 def _quietly() -> Iterator[None]:
     """Silence deprecations and notes on other libraries that a user can do nothing about."""
-    loggers = [logging.getLogger(name) for name in ("torch.onnx", "torch.export", "onnxscript")]
+    names = ("torch.onnx", "torch.export", "onnxscript", "onnx_ir")
+    loggers = [logging.getLogger(name) for name in names]
     levels = [logger.level for logger in loggers]
     try:
         for logger in loggers:
