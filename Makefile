@@ -40,8 +40,10 @@ demo: $(PAGE) ## the whole pipeline on the 100 clips in demo/ (minutes, in .demo
 	@$(BIN)/python -m demo.run
 
 test: $(PAGE) ## the tests, with coverage of the library
-	@# A process a core, of one thread each; the tests of a file build on one another.
+	@# A process a core, of one thread each; the tests of a file build on one another. Files in
+	@# the order of tests/conftest.py.
 	@$(WITH_VENV) OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile \
+		--no-loadscope-reorder \
 		--cov=earwitness --cov-fail-under=85
 
 fuzz: $(INSTALLED) ## damaged audio files, CASES of them (10000), others each time (minutes)

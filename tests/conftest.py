@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,27 @@ from earwitness.backbones.registry import get_record
 from earwitness.backbones.transport import DownloadError
 from earwitness.errors import EarwitnessError
 from tests.browser import open_browser
+
+# Files whose tests take long, first: otherwise one process is left with them at the end.
+LONG = ("test_pipeline.py", "test_formats.py", "test_kills.py", "test_local.py", "test_clones.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the long files first, in that order."""
+    items.sort(key=lambda item: LONG.index(item.path.name) if item.path.name in LONG else len(LONG))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Pause coverage for a test marked `uncovered`, and for its fixtures."""
+    cover = getattr(item.config.pluginmanager.getplugin("_cov"), "cov_controller", None)
+    if cover is None or item.get_closest_marker("uncovered") is None:
+        return (yield)
+    cover.pause()
+    try:
+        return (yield)
+    finally:
+        cover.resume()
 
 
 @pytest.fixture(scope="session")

@@ -52,11 +52,10 @@ def folders(
 
 
 @pytest.fixture
-def one(member_folder: Callable[[str], Path]) -> tuple[dict[str, Path], FittedFold]:
+def one(tmp_path: Path) -> tuple[dict[str, Path], FittedFold]:
     """The smallest ensemble there is, of a network that scripts."""
-    return {"spec_cnn": member_folder("spec_cnn")}, FittedFold(
-        1, {"spec_cnn": 0.9}, {"spec_cnn": 1.5}, (0.0,)
-    )
+    folder = write_network(tmp_path / "conv1d" / "fold1", "conv1d")
+    return {"conv1d": folder}, FittedFold(1, {"conv1d": 0.9}, {"conv1d": 1.5}, (0.0,))
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +126,7 @@ def test_without_time_shifts_clips_are_taken_as_they_are(
     export_fold(folders, shifted, clips, replace(ONNX, time_shifts=False), tmp_path / "out")
     model = OnnxModel(tmp_path / "out" / "ensemble.onnx")
     assert model.facts.tta_shifts_seconds == (0.0,)
-    logits = {"spec_cnn": load_member(folders["spec_cnn"], CPU).logits(clips(16000))}
+    logits = {"conv1d": load_member(folders["conv1d"], CPU).logits(clips(16000))}
     expected = combine(logits, fitted.weights, fitted.temperatures)
     np.testing.assert_allclose(model.log_probs({16000: clips(16000)}), expected, atol=0.001)
 
@@ -147,7 +146,7 @@ def test_a_format_that_fails_is_written_down_and_stops_nothing(
     with caplog.at_level(logging.WARNING):
         report = export_fold(*one, clips, params, tmp_path / "out")
     reason = {"failed": "RuntimeError: no such operator in ops.py at "}
-    for model in ("spec_cnn", "ensemble"):
+    for model in ("conv1d", "ensemble"):
         assert report[model]["onnx"] == reason
         assert report[model]["torchscript"]["max_abs_difference"] < 0.002
         config = json.loads((tmp_path / "out" / model / "config.json").read_text())
@@ -155,7 +154,7 @@ def test_a_format_that_fails_is_written_down_and_stops_nothing(
         assert (tmp_path / "out" / model / "model.safetensors").is_file()
         assert (tmp_path / "out" / f"{model}.torchscript.pt").is_file()
     assert not list((tmp_path / "out").glob("*.onnx"))
-    assert "spec_cnn has no onnx file, its state dict is there" in caplog.text
+    assert "conv1d has no onnx file, its state dict is there" in caplog.text
 
 
 def test_a_front_end_that_nobody_wrote_down_leaves_the_state_dict(
@@ -163,16 +162,16 @@ def test_a_front_end_that_nobody_wrote_down_leaves_the_state_dict(
 ) -> None:
     monkeypatch.setattr("earwitness.export.graphs.exportable_front_end", refuse)
     report = export_fold(*one, clips, ONNX, tmp_path / "out")
-    assert report["spec_cnn"]["onnx"]["failed"].startswith("RuntimeError")
-    assert report["spec_cnn"]["safetensors"]["max_abs_difference"] == 0.0
+    assert report["conv1d"]["onnx"]["failed"].startswith("RuntimeError")
+    assert report["conv1d"]["safetensors"]["max_abs_difference"] == 0.0
 
 
 def test_a_file_that_says_something_else_is_not_kept(
     one: tuple[dict[str, Path], FittedFold], tmp_path: Path
 ) -> None:
     report = export_fold(*one, clips, replace(NONE, tolerance=1e-12), tmp_path / "out")
-    assert "more than export.tolerance 1e-12" in report["spec_cnn"]["torchscript"]["failed"]
-    assert not (tmp_path / "out" / "spec_cnn.torchscript.pt").exists()
+    assert "more than export.tolerance 1e-12" in report["conv1d"]["torchscript"]["failed"]
+    assert not (tmp_path / "out" / "conv1d.torchscript.pt").exists()
 
 
 def test_a_full_disk_is_no_failure_of_a_format(
@@ -193,14 +192,14 @@ def test_a_full_disk_is_no_failure_of_a_format(
 
 def test_a_missing_model_stops_it(one: tuple[dict[str, Path], FittedFold], tmp_path: Path) -> None:
     with pytest.raises(EarwitnessError, match="does not hold a trained model"):
-        export_fold({"spec_cnn": tmp_path / "none"}, one[1], clips, NONE, tmp_path / "out")
+        export_fold({"conv1d": tmp_path / "none"}, one[1], clips, NONE, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
 def test_an_ensemble_of_other_members_is_told(
     one: tuple[dict[str, Path], FittedFold], tmp_path: Path
 ) -> None:
-    with pytest.raises(EarwitnessError, match="fitted for spec_cnn, low, idle, not for spec_cnn"):
+    with pytest.raises(EarwitnessError, match="fitted for spec_cnn, low, idle, not for conv1d"):
         export_fold(one[0], FITTED, clips, NONE, tmp_path / "out")
 
 

@@ -142,6 +142,7 @@ def test_a_table_too_large_is_not_read(tmp_path: Path, monkeypatch: pytest.Monke
         find_clips(root)
 
 
+@pytest.mark.uncovered
 def test_a_million_rows(tmp_path: Path) -> None:
     """They take seconds, not minutes, and the message does not grow with them."""
     rows = (f"{n}.wav,{n % 5},{n % 50},class{n % 50}" for n in range(1_000_000))

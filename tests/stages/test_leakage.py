@@ -29,6 +29,9 @@ from earwitness.store.arrays import ArrayReader
 from earwitness.training.spectrograms import channel_statistics
 from tests.workspace import PIPELINE, digests, small_params, write_workspace
 
+# Coverage would make twice as many seconds, and other tests reach the same lines.
+pytestmark = pytest.mark.uncovered
+
 PREPARED, LEARNED = PIPELINE[:4], PIPELINE[4:]
 TRAINED = PIPELINE[4:6]
 NEXT_TARGET = {0: (3, "gusts"), 3: (12, "sweeps"), 12: (0, "whistle")}
