@@ -19,6 +19,7 @@ from earwitness.checkup.trial import (
     copies,
     noise,
     resident_memory,
+    shortened,
     targets,
     time_pass,
     time_step,
@@ -106,15 +107,16 @@ def estimate_network(
         resident_memory() + stored[0].nbytes,
         store,
     )
-    classes = targets(scope.classes, params.loop)
+    loop = shortened(params.loop)
+    classes = targets(scope.classes, loop)
     examples = SpectrogramExamples(
-        *(copies(stored, params.loop), features.channels, classes),
+        *(copies(stored, loop), features.channels, classes),
         *(scope.classes, params.augment, 0),
     )
     model = build_network(name, params, examples, scope.classes, 0)
     groups = parameter_groups([(model, params.lr)], params.loop.weight_decay)
     inputs = (torch.from_numpy(wide),)
-    step = time_step(model, groups, params.loop, scope.runtime, examples, inputs)
+    step = time_step(model, groups, loop, scope.runtime, examples, inputs)
     forward = time_pass(lambda: compute_logits(model, inputs, scope.runtime))[0]
     memory = scope.train * stored[0].nbytes + scope.validation * wide[0].nbytes
     training = _training(f"train@{name}", model, step * params.loop.epochs, memory, scope)
@@ -158,24 +160,27 @@ def estimate_backbone(
     boundary, levels = (part.cpu().numpy() for part in inputs)
     boundary = boundary.astype(trunk.dtype)
     clip_bytes = boundary[0].nbytes + levels[0].nbytes
-    views = trunk.views * scope.clips
+    # Without fine-tuning nothing but the baseline reads them (stages/trunk.py).
+    views = trunk.views if unfrozen else min(trunk.views, params.baseline_views)
     store = Path(f"data/trunk/{name}.h5")
     memory = resident_memory() + trunk.batch_size * clip_bytes
-    frozen = Work(f"trunk@{name}", 1, seconds * views, views * clip_bytes, memory, store)
+    runs = views * scope.clips
+    frozen = Work(f"trunk@{name}", 1, seconds * runs, runs * clip_bytes, memory, store)
     step = 0.0
     if unfrozen and params.keep != "frozen":
+        loop = shortened(params.loop)
         examples = ActivationExamples(
-            [copies(boundary, params.loop)],
-            [copies(levels, params.loop)],
-            targets(scope.classes, params.loop),
+            [copies(boundary, loop)],
+            [copies(levels, loop)],
+            targets(scope.classes, loop),
             scope.classes,
             (params.mixup_alpha, params.mixup_probability),
             0,
         )
         groups = rate_groups(model, params)
-        step = time_step(model, groups, params.loop, scope.runtime, examples, inputs)
+        step = time_step(model, groups, loop, scope.runtime, examples, inputs)
     forward = time_pass(lambda: compute_logits(model, inputs, scope.runtime))[0]
-    memory = (trunk.views * scope.train + scope.validation) * clip_bytes
+    memory = (views * scope.train + scope.validation) * clip_bytes
     training = _training(f"finetune@{name}", model, step * params.loop.epochs, memory, scope)
     return [frozen, training, _predicting(name, seconds + forward, scope)]
 
