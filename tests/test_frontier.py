@@ -8,7 +8,11 @@ from earwitness.plots.frontier import plot_frontier
 
 
 def profile(minutes: float, top1: float, *members: str) -> dict[str, Any]:
-    tops = {"top1": {"mean": top1, "std": 0.01}, "top3": {"mean": top1 + 0.02, "std": 0.0}}
+    folds = {"1": top1 - 0.01, "2": top1 + 0.01}
+    tops = {
+        "top1": {"mean": top1, "std": 0.01, "folds": folds},
+        "top3": {"mean": top1 + 0.02, "std": 0.0},
+    }
     facts = {"minutes": minutes, "command": f"make repro MINUTES={minutes:.0f}"}
     return {
         **{member: {"tta": tops} for member in members},
@@ -30,7 +34,9 @@ def test_the_quickest_profile_comes_first() -> None:
 
 def test_the_table_says_what_it_took_and_gave() -> None:
     lines = format_frontier(frontier_table(PROFILES)).splitlines()
-    assert lines[2] == ("| quick | 9 | 0.900 ± 0.010 | 0.920 | yamnet | `make repro MINUTES=9` |")
+    assert lines[2] == (
+        "| quick | 9 | 2 | 0.900 ± 0.010 | 0.920 | yamnet | `make repro MINUTES=9` |"
+    )
     assert len(lines) == 4
 
 
@@ -44,3 +50,12 @@ def test_the_plot_has_the_same_bytes_again(tmp_path: Path) -> None:
     for name in ("one.png", "other.png"):
         plot_frontier(frontier_table(PROFILES), tmp_path / name)
     assert (tmp_path / "one.png").read_bytes() == (tmp_path / "other.png").read_bytes()
+
+
+def test_a_profile_of_one_fold_is_not_drawn_beside_the_others(tmp_path: Path) -> None:
+    short = profile(2.0, 0.7, "net")
+    del short["ensemble"]["top1"]["folds"]["2"]
+    assert list(frontier_table({**PROFILES, "short": short})["folds"]) == [1, 2, 2]
+    plot_frontier(frontier_table({**PROFILES, "short": short}), tmp_path / "three.png")
+    plot_frontier(frontier_table(PROFILES), tmp_path / "two.png")
+    assert (tmp_path / "three.png").read_bytes() == (tmp_path / "two.png").read_bytes()

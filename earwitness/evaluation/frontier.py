@@ -7,7 +7,7 @@ import pandas as pd
 
 from earwitness.evaluation.report import NOT_A_MEMBER, markdown_table
 
-COLUMNS = ("profile", "minutes", "top1", "top1_std", "top3", "members", "command")
+COLUMNS = ("profile", "minutes", "folds", "top1", "top1_std", "top3", "members", "command")
 
 
 def frontier_table(profiles: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
@@ -28,6 +28,7 @@ def frontier_table(profiles: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
         (
             name,
             float(entry["minutes"]),
+            len(entry["ensemble"]["top1"]["folds"]),
             *(entry["ensemble"]["top1"][key] for key in ("mean", "std")),
             entry["ensemble"]["top3"]["mean"],
             ", ".join(key for key, value in entry.items() if _is_member(key, value)),
@@ -51,11 +52,12 @@ def format_frontier(frontier: pd.DataFrame) -> str:
     str
         No newline at the end.
     """
-    rows = [("profile", "minutes", "ensemble top-1", "top-3", "members", "command")]
+    rows = [("profile", "minutes", "folds", "ensemble top-1", "top-3", "members", "command")]
     rows += [
         (
             str(row["profile"]),
             f"{row['minutes']:.0f}",
+            str(row["folds"]),
             f"{row['top1']:.3f} ± {row['top1_std']:.3f}",
             f"{row['top3']:.3f}",
             str(row["members"]),

@@ -13,10 +13,12 @@ def plot_frontier(frontier: pd.DataFrame, path: Path) -> None:
     Parameters
     ----------
     frontier : pd.DataFrame
-        What `earwitness.evaluation.frontier.frontier_table` returned.
+        What `earwitness.evaluation.frontier.frontier_table` returned. Profiles with fewer folds
+        than others are left out: their accuracies do not compare.
     path : Path
         The PNG file.
     """
+    frontier = frontier[frontier["folds"] == frontier["folds"].max()]
     with drawing(path, 6, 3.6) as figure:
         axes = figure.subplots()
         axes.errorbar(
