@@ -14,7 +14,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize
 from scipy.special import log_softmax
 
 from earwitness.calibration import fit_temperature, negative_log_likelihood
@@ -172,6 +171,8 @@ def _fit_weights(log_probs: Array, truth: npt.NDArray[np.int64], l2: float) -> l
         away = weights - uniform
         value = negative_log_likelihood(pooled, truth) + l2 * float(away @ away)
         return value, (expected - right).mean(axis=1) + 2 * l2 * away
+
+    from scipy.optimize import minimize  # half a second that a prediction can do without
 
     found = minimize(
         objective,
