@@ -54,7 +54,7 @@ lint: $(INSTALLED) ## ruff (lint and format) and mypy
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
-repro: $(PAGE) ## the whole pipeline; DATA=/path/to/ESC-50 says where the data set is
+repro: $(PAGE) ## the whole pipeline; DATA=/path/to/ESC-50, JOBS=2, PROFILE=quick
 	@if [ -n "$${DATA:-}" ]; then \
 		case "$$DATA" in "~/"*) DATA="$$HOME/$${DATA#??}";; esac; \
 		folder="$$(cd "$$DATA" 2>/dev/null && pwd -P)" || { \
@@ -67,19 +67,20 @@ repro: $(PAGE) ## the whole pipeline; DATA=/path/to/ESC-50 says where the data s
 	fi
 	@# A data set that has gone away since must be found or downloaded again.
 	@[ -e data/raw/ESC-50 ] || rm -f data/fetched.json
-	@$(WITH_VENV) $(BIN)/python -m earwitness check
+	@# What check reads is params.yaml as it is, which a profile overrides.
+	@$(if $(filter default,$(PROFILE)),$(WITH_VENV) $(BIN)/python -m earwitness check)
 	@# The same as `dvc repro`, which runs its stages one by one: those of a fold need one core
 	@# each and nothing of one another.
 	@$(WITH_VENV) $(BIN)/python -m profiles.run $(PROFILE) -j $(JOBS)
 	@$(BIN)/python -m stages.show $(if $(filter-out default,$(PROFILE)),.profiles/$(PROFILE))
 
-bits: $(INSTALLED) ## fold 1 of every network and backbone, trained twice: are all bits the same? (DATA=...)
+bits: $(INSTALLED) ## fold 1 of the default members, trained twice: are all bits the same? (DATA=...)
 	@$(BIN)/python -m profiles.bits -j $(JOBS) $(if $(DATA),--data "$$DATA")
 
 bench: $(PAGE) ## all of it timed beside the notebook's way: docs/benchmarks.md (a quarter of an hour)
 	@# DATA is where the real clips are from; without it, the demo's are taken.
 	@$(if $(DATA),EARWITNESS_DATA="$(DATA)") $(BIN)/python -m benchmarks
 
-clean: ## remove the demo's workspace and the caches (not .venv, not results)
+clean: ## remove the demo's workspace and the caches (not .venv, .profiles or results)
 	rm -rf .demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage dvc_plots
 	find . -path ./.venv -prune -o -type d -name __pycache__ -prune -exec rm -rf {} +

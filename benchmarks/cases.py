@@ -70,7 +70,7 @@ CASES = (
     Case(
         "bc_resnet",
         "bc_resnet",
-        BcResNetParams("broadcast", 8, 5, 8, 0.1),
+        BcResNetParams("broadcast", 8, 5, 8, 0.0),
         (1, 40, 126),
         32,
         MODEL_A_PRO.title,

@@ -22,6 +22,7 @@ from stages.params import ParamsFile, open_params
 
 CLASSES = 50
 NETWORK = "spec_cnn"
+NETWORKS = (NETWORK, "bc_resnet")
 BACKBONES = ("yamnet", "aisfx", "mn04")
 LABELS: list[ClassEntry] = [{"target": i, "category": str(i)} for i in range(CLASSES)]
 

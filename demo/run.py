@@ -26,7 +26,8 @@ def main() -> None:
     print(flush=True)
     subprocess.run([sys.executable, "-m", "stages.show", FOLDER], cwd=REPOSITORY, check=True)
     print(
-        "\nThat was the demo: 100 clips, which show that everything works, not how well.\n"
+        "\nThat was the demo: 100 clips and two of the five members, which show that everything "
+        "works, not how well.\n"
         "Next, on all of ESC-50 (2,000 clips):\n"
         "  make repro DATA=/path/to/ESC-50   with a copy you have, in any of its layouts\n"
         "  make repro                        to download it first"

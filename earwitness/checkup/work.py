@@ -67,7 +67,8 @@ def check_disk(works: Sequence[Work], folder: Path) -> Finding:
     return Finding(
         "disk",
         "problem",
-        f"{text}: free some, or make less of it, most of which is {largest.stage}'s "
+        f"{text}: free some, or lower trunk.views or model.unfreeze_last_n "
+        f"if most is a trunk's; the largest part is {largest.stage}'s "
         f"({_gigabytes(COPIES * largest.disk)})",
     )
 
@@ -92,7 +93,11 @@ def check_memory(works: Sequence[Work]) -> Finding:
         f"{_gigabytes(available)} available"
     )
     if largest.memory > available:
-        return Finding("memory", "problem", f"{text}: close other programs, or make it smaller")
+        return Finding(
+            "memory",
+            "problem",
+            f"{text}: close other programs, or lower runtime.memory_gb or the batch size",
+        )
     return Finding("memory", "ok", text)
 
 
@@ -114,7 +119,10 @@ def describe_time(works: Sequence[Work], start_seconds: float) -> Finding:
     each = {work.stage: work.seconds + start_seconds * work.runs for work in works}
     longest = sorted(each, key=lambda stage: -each[stage])[:4]
     parts = ", ".join(f"{stage} {_minutes(each[stage])}" for stage in longest)
-    text = f"about {_minutes(sum(each.values()))} for all stages one after the other ({parts})"
+    text = (
+        f"about {_minutes(sum(each.values()))} for data and models, one stage after the other "
+        f"({parts}); pages and exports take some more"
+    )
     return Finding("time", "ok", text)
 
 

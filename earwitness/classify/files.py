@@ -19,7 +19,9 @@ from earwitness.errors import EarwitnessError
 from earwitness.guesses import Guess, clock
 
 OnBad = Literal["fail", "drop"]
-BATCH = 16  # as evaluation's: rounding depends on the size of a batch, by about 1e-6 of a logit
+# predict.batch_size of params.yaml as it comes: rounding depends on the size of a batch, by about
+# 1e-6 of a logit.
+BATCH = 16
 IN_FLIGHT_PER_WORKER = 2
 
 log = logging.getLogger(__name__)

@@ -94,7 +94,7 @@ def _add_models(group: argparse._ArgumentGroup) -> None:
         "--model",
         type=Path,
         default=Path("models"),
-        metavar="DIR",
+        metavar="PATH",
         help="folder with ensemble.json and members/, or an .onnx file that was exported from "
         "them; default: models",
     )

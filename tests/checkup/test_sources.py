@@ -80,4 +80,4 @@ def test_weights_that_cannot_be_had(tmp_path: Path) -> None:
     record = replace(get_record("mn04"), transport=Url(NOWHERE, "file.pt", "0" * 64))
     finding = check_weights(record, tmp_path / "none", [tmp_path])
     assert finding.level == "problem"
-    assert f"file.pt from {NOWHERE} in {tmp_path}" in finding.text
+    assert f"put file.pt from {NOWHERE} into {tmp_path}" in finding.text

@@ -55,7 +55,7 @@ def test_the_limit_of_a_container_counts(tmp_path: Path, monkeypatch: pytest.Mon
 def test_time_is_the_sum_with_the_longest_stages_first() -> None:
     works = [a_work(seconds=60), a_work("finetune@bone", seconds=1200, runs=10)]
     text = describe_time(works, start_seconds=6.0).text
-    assert "about 22 min for all stages" in text
+    assert "about 22 min for data and models" in text
     assert text.index("finetune@bone 21 min") < text.index("train@net 2 min")
     assert "2.0 h" in describe_time([a_work(seconds=7200)], 0).text
 
