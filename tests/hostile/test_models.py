@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from earwitness.__main__ import main
-from earwitness.backbones import aisfx
+from earwitness.backbones import aisfx, speech
 from earwitness.backbones.aisfx import CHECKPOINT_MEMBER
 from earwitness.backbones.mn04 import convert
 from earwitness.backbones.registry import get_record
@@ -60,6 +60,12 @@ def armed(request: pytest.FixtureRequest, tmp_path: Path, mark: Path) -> Path:
 def test_published_weights_with_a_payload(armed: Path, mark: Path) -> None:
     with pytest.raises(EarwitnessError, match=r"armed\.pt does not hold the mn04 model"):
         convert(get_record("mn04"), armed)
+    assert not mark.exists()
+
+
+def test_a_speech_model_with_a_payload(armed: Path, mark: Path) -> None:
+    with pytest.raises(EarwitnessError, match=r"armed\.pt does not hold the wav2vec2_base model"):
+        speech.convert(get_record("wav2vec2_base"), armed)
     assert not mark.exists()
 
 
