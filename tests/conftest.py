@@ -25,7 +25,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Pause coverage for a test marked `uncovered`, and for its fixtures."""
+    """Pause coverage for a test marked `uncovered` and, unlike `no_cover`, for its fixtures."""
     cover = getattr(item.config.pluginmanager.getplugin("_cov"), "cov_controller", None)
     if cover is None or item.get_closest_marker("uncovered") is None:
         return (yield)
