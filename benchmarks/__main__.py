@@ -34,7 +34,12 @@ it** is the share that was reached. **asked for** says what was to be shown, and
 
 def parser() -> argparse.ArgumentParser:
     """Describe the command line."""
-    whole = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    whole = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description="Time everything that the pipeline does, beside the notebook's way of doing it "
+        "and the machine's limit, and write docs/benchmarks.md. Real clips are those of "
+        "EARWITNESS_DATA, else the demo's. `make bench` calls this.",
+    )
     whole.add_argument("--only", nargs="+", choices=PARTS, metavar="PART", help=", ".join(PARTS))
     whole.add_argument("--rounds", type=int, default=2, help="the best of these counts")
     whole.add_argument("--seconds", type=float, default=1.0, help="a piece of work, in a round")

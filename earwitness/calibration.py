@@ -2,7 +2,6 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 
 _BOUND = 3.0  # of the temperature's logarithm: from 0.05 to 20
@@ -46,6 +45,8 @@ def fit_temperature(logits: NDArray[np.floating], targets: NDArray[np.int64]) ->
     float
         Between exp(-3) and exp(3).
     """
+    from scipy.optimize import minimize_scalar  # half a second that a prediction can do without
+
     found = minimize_scalar(
         lambda log_t: negative_log_likelihood(logits, targets, float(np.exp(log_t))),
         bounds=(-_BOUND, _BOUND),

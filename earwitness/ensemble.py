@@ -172,7 +172,7 @@ def _fit_weights(log_probs: Array, truth: npt.NDArray[np.int64], l2: float) -> l
         value = negative_log_likelihood(pooled, truth) + l2 * float(away @ away)
         return value, (expected - right).mean(axis=1) + 2 * l2 * away
 
-    from scipy.optimize import minimize  # half a second that a prediction can do without
+    from scipy.optimize import minimize  # late, as in fit_temperature
 
     found = minimize(
         objective,

@@ -1,13 +1,15 @@
 """The classes of a data set: its targets, which may have gaps, and their indices."""
 
 from collections.abc import Sequence
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from earwitness.errors import EarwitnessError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class ClassEntry(TypedDict):
@@ -17,7 +19,7 @@ class ClassEntry(TypedDict):
     category: str
 
 
-def list_classes(manifest: pd.DataFrame) -> list[ClassEntry]:
+def list_classes(manifest: "pd.DataFrame") -> list[ClassEntry]:
     """List the classes of a manifest, by ascending target.
 
     Raises
@@ -42,7 +44,7 @@ def list_classes(manifest: pd.DataFrame) -> list[ClassEntry]:
     ]
 
 
-def class_indices(manifest: pd.DataFrame, classes: Sequence[ClassEntry]) -> npt.NDArray[np.int64]:
+def class_indices(manifest: "pd.DataFrame", classes: Sequence[ClassEntry]) -> npt.NDArray[np.int64]:
     """Class index of every clip.
 
     Parameters

@@ -176,7 +176,12 @@ def main(arguments: list[str] | None = None) -> int:
     int
         0, 1 if an output differs, or 2 after a mistake or a failure that was told.
     """
-    parser = argparse.ArgumentParser(prog="python -m profiles.bits", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m profiles.bits",
+        description="Run fold 1 of every default member twice, with little training "
+        "(profiles/bits.yaml), in .profiles/bits/, and compare the hashes of all outputs. Ends "
+        "with 1 if any differs. `make bits DATA=/path/to/ESC-50` calls this.",
+    )
     parser.add_argument("--data", type=Path, metavar="FOLDER", help="the data set")
     parser.add_argument(
         "-j", "--jobs", type=int, default=2, metavar="N", help="stages at a time in the first run"

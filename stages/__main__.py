@@ -6,6 +6,8 @@ is reported within a second. Then ``stages/<stage>.py`` is loaded and its ``main
 
 import contextlib
 import csv
+import fcntl
+import gc
 import importlib
 import inspect
 import logging
@@ -45,7 +47,9 @@ def main(arguments: list[str]) -> None:
             f"usage: python -m stages STAGE [ITEM] [FOLD], with one of {', '.join(stages)}"
         )
     params = open_params()
+    gc.disable()  # the many objects of an import all stay: looking for others costs a fifth of it
     work = importlib.import_module(f"stages.{name}").main
+    gc.enable()
     takes = list(inspect.signature(work).parameters)[1:]
     if len(takes) != len(items):
         raise EarwitnessError(f"usage: python -m stages {' '.join([name, *takes]).upper()}")
@@ -66,10 +70,10 @@ def _record(stage: str, seconds: float) -> None:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # KiB on Linux, bytes on macOS
     mebibytes = peak / 1024 if sys.platform == "linux" else peak / 1024**2
     TIMINGS.parent.mkdir(exist_ok=True)
-    new = not TIMINGS.exists()
     with TIMINGS.open("a", newline="") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)  # stages may end at the same moment
         writer = csv.writer(stream)
-        if new:
+        if not os.fstat(stream.fileno()).st_size:
             writer.writerow(["finished", "stage", "seconds", "peak_mib", "pid"])
         finished = time.strftime("%Y-%m-%dT%H:%M:%S")
         writer.writerow([finished, stage, f"{seconds:.1f}", f"{mebibytes:.0f}", os.getpid()])

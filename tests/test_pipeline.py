@@ -242,13 +242,10 @@ def test_what_is_committed_names_no_folder_of_this_machine(repository: Repositor
 
 @pytest.mark.usefixtures("first_run")
 def test_the_whole_pipeline_writes_the_same_bytes_again(repository: Repository) -> None:
-    """Forced, for without it DVC restores what it has from its run cache.
-
-    All but the exported files: what torch and ONNX write is not the same bytes every time.
-    """
+    """Forced, for without it DVC restores what it has from its run cache."""
     locked = repository.lock()
-    output = repository.dvc("repro", "--force", "evaluate", "previews", "tsne", "clips", "report")
-    assert len(re.findall("Running stage", output)) == len(locked) - 1
+    output = repository.dvc("repro", "--force")
+    assert len(re.findall("Running stage", output)) == len(locked)
     assert repository.lock() == locked
     assert repository.run("git", "status", "--porcelain") == ""
 

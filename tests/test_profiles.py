@@ -1,12 +1,11 @@
 """Profiles: overrides of params.yaml, run beside it."""
 
-import time
 from pathlib import Path
 
 import pytest
 
 from earwitness.errors import EarwitnessError
-from profiles.run import _ran_whole, overridden, profile_params
+from profiles.run import minutes_of_stages, overridden, profile_params
 from stages.document import read_document
 from stages.schema import load
 
@@ -39,22 +38,21 @@ def test_an_unknown_profile_is_told() -> None:
         profile_params("quik")
 
 
-def test_minutes_count_only_when_everything_ran(tmp_path: Path) -> None:
+def test_minutes_are_those_in_which_stages_ran(tmp_path: Path) -> None:
     (tmp_path / "params.yaml").write_text("members: [net]\nfolds: [1, 2]\n")
-    assert not _ran_whole(tmp_path, 0.0)
-    began = time.mktime(time.strptime("2026-01-01T12:00:00", "%Y-%m-%dT%H:%M:%S"))
+    assert minutes_of_stages(tmp_path) is None
     log = tmp_path / "logs" / "stages.csv"
     log.parent.mkdir()
-    rows = ["finished,stage,seconds,peak_mib,pid", "2026-01-01T11:00:00,predict@net-1,1,1,1"]
-    log.write_text("\n".join([*rows, "2026-01-01T13:00:00,predict@net-2,1,1,1"]))
-    assert not _ran_whole(tmp_path, began)
-    log.write_text(
-        "\n".join(
-            [
-                *rows,
-                "2026-01-01T13:00:00,predict@net-2,1,1,1",
-                "2026-01-01T13:00:00,predict@net-1,1,1,1",
-            ]
-        )
-    )
-    assert _ran_whole(tmp_path, began)
+    rows = [
+        "finished,stage,seconds,peak_mib,pid",
+        "finished,stage,seconds,peak_mib,pid",  # of a stage that ended at the same moment
+        "2026-01-01T11:00:00,predict@net-1,600,1,1",  # replaced by the run a day later
+        "2026-01-01T11:00:00,train@net-1,600,1,1",
+        "2026-01-01T11:05:00,train@net-2,600,1,1",  # half of it beside the other
+        "2026-01-01T11:04:00,features@net,120,1,1",  # all of it beside that
+    ]
+    log.write_text("\n".join([*rows, "2026-01-02T11:00:00,predict@net-1,60,1,1"]))
+    assert minutes_of_stages(tmp_path) is None
+    rows += ["2026-01-02T11:00:00,predict@net-1,60,1,1", "2026-01-02T12:00:00,predict@net-2,90,1,1"]
+    log.write_text("\n".join(rows))
+    assert minutes_of_stages(tmp_path) == pytest.approx(15 + 1 + 1.5)

@@ -1,7 +1,10 @@
 """The command line of ``python -m earwitness predict``."""
 
 import argparse
+import gc
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -141,16 +144,17 @@ def predict_files(options: argparse.Namespace) -> int:
         raise EarwitnessError(f"--top {options.top}: ask for at least one class")
     if options.no_windows and (options.window is not None or options.hop is not None):
         raise EarwitnessError("--no-windows leaves nothing for --window and --hop to set")
-    from earwitness.audio.find import find_audio, read_list
-    from earwitness.audio.windows import choose_windows
-    from earwitness.classify.files import classify_files
-    from earwitness.guesses import render
+    with _nothing_is_garbage():
+        from earwitness.audio.find import find_audio, read_list
+        from earwitness.audio.windows import choose_windows
+        from earwitness.classify.files import classify_files
+        from earwitness.guesses import render
 
-    paths: list[Path] = []
-    for path in options.paths:
-        paths += read_list(sys.stdin.buffer) if str(path) == "-" else [path]
-    files = find_audio(paths)
-    model, workers = _load(options)
+        paths: list[Path] = []
+        for path in options.paths:
+            paths += read_list(sys.stdin.buffer) if str(path) == "-" else [path]
+        files = find_audio(paths)
+        model, workers = _load(options)
     windowing = None
     if not options.no_windows:
         windowing = choose_windows(options.window, options.hop, model.seconds)
@@ -159,6 +163,16 @@ def predict_files(options: argparse.Namespace) -> int:
     )
     print(render(guesses, options.format), end="", flush=True)
     return 0
+
+
+@contextmanager
+def _nothing_is_garbage() -> Iterator[None]:
+    """Import and load without Python's search for cycles, which takes a fifth of the time."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def _load(options: argparse.Namespace) -> "tuple[Classifier, int]":

@@ -7,6 +7,7 @@ say in a form to act on that a disk is full.
 import io
 import json
 import logging
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,8 @@ from earwitness.export.facts import Facts, as_json, as_properties
 
 # The file within .pt2 and TorchScript archives that holds the facts.
 FACTS_FILE = "earwitness.json"
+# TorchScript declares a module's constants in the order of a set, another in each process.
+_CONSTANTS = re.compile(rb"(?:^  \w+ : Final\[.*\n)+", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -153,7 +156,10 @@ def _facts(model: Exportable) -> str:
 
 
 def _without_sources(packed: bytes) -> bytes:
-    """Copy an archive of TorchScript without line numbers of sources and without the example."""
+    """Copy an archive of TorchScript without line numbers of sources and without the example.
+
+    What is left has the same bytes in every process.
+    """
     reader, target = torch._C.PyTorchFileReader(io.BytesIO(packed)), io.BytesIO()
     writer = torch._C.PyTorchFileWriter(target)
     for name in reader.get_all_records():
@@ -162,6 +168,8 @@ def _without_sources(packed: bytes) -> bytes:
         if name in {"version", "byteorder"}:
             continue  # the writer's own
         record = reader.get_record(name)
+        if name.startswith("code/") and name.endswith(".py"):
+            record = _CONSTANTS.sub(lambda m: b"".join(sorted(m[0].splitlines(True))), record)
         writer.write_record(name, record, len(record))
     writer.write_end_of_file()
     return target.getvalue()

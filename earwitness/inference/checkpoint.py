@@ -5,13 +5,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 from pydantic import TypeAdapter
 from safetensors.torch import load_file, save
 from torch import Tensor
 
 from earwitness.errors import EarwitnessError
-from earwitness.store.atomic import atomic_directory, write_csv, write_json
+from earwitness.store.atomic import atomic_directory, open_csv, write_json
 
 CONFIG = "config.json"
 # Tensors of a refitted model as they were before: those that validation judged.
@@ -41,7 +40,9 @@ def write_checkpoint(
     columns = ["epoch", "lr", "train_loss", "validation_loss", "validation_top1"]
     with atomic_directory(directory) as partial:
         write_json(partial / CONFIG, config)
-        write_csv(partial / "curves.csv", pd.DataFrame(list(curves), columns=columns))
+        with open_csv(partial / "curves.csv", columns) as write_row:
+            for row in curves:
+                write_row(row[column] for column in columns)
         for stem, state in tensors.items():
             # No metadata: several keys of it are written in random order. Through memory:
             # safetensors' own writer does not say in a form to act on that a disk is full.

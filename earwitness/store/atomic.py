@@ -14,12 +14,14 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import psutil
 
 from earwitness.errors import EarwitnessError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 # The disk, a quota, or a limit on the size of a file.
@@ -131,15 +133,17 @@ def write_json(path: Path, obj: Any) -> None:
     write_text(path, json.dumps(obj, indent=2, allow_nan=False, ensure_ascii=False) + "\n")
 
 
-def write_csv(path: Path, frame: pd.DataFrame) -> None:
+def write_csv(path: Path, frame: "pd.DataFrame") -> None:
     """Write `frame` to `path` atomically, as CSV without its index.
 
     Text that a spreadsheet would run as a formula gets a leading apostrophe, and a carriage
     return becomes a space: file names and categories come from other people's data sets.
     """
+    from pandas.api.types import is_numeric_dtype  # pandas is there: it made the frame
+
     safe = frame.copy()
     for column in safe.columns:
-        if not pd.api.types.is_numeric_dtype(safe[column]):
+        if not is_numeric_dtype(safe[column]):
             safe[column] = safe[column].map(_neutralise)
     write_text(path, safe.to_csv(index=False, lineterminator="\n"))
 

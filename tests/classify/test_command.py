@@ -2,6 +2,7 @@
 
 import io
 import json
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,17 @@ def test_a_folder_is_searched_and_each_file_gets_its_top_classes(
     assert set(table.label) <= {"dog", "rain", "saw"}
     first, second = table.probability[0::2].to_numpy(), table.probability[1::2].to_numpy()
     assert (first >= second).all()
+
+
+def test_a_prediction_waits_for_no_library_that_it_does_not_use() -> None:
+    """Each of them takes a third of a second or more of the first one's time."""
+    modules = "earwitness.prediction, earwitness.classify.files, earwitness.guesses"
+    unused = {"pandas", "scipy.optimize", "sklearn", "matplotlib", "librosa", "onnxruntime"}
+    program = f"import sys, {modules}; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, check=True
+    )
+    assert not unused & set(loaded.stdout.split())
 
 
 def test_formats_say_the_same(predict: Predict, sounds: Path, long_file: Path) -> None:

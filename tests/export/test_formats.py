@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -101,6 +102,15 @@ def test_onnx_is_valid_and_of_usual_operators_alone(exported: Exported) -> None:
     onnx.checker.check_model(model, full_check=True)
     assert [domain.domain for domain in model.opset_import] == [""]
     assert not model.functions
+
+
+def test_torchscript_declares_constants_in_order(exported: Exported) -> None:
+    """torch has them in that of a set, which differs between processes."""
+    with zipfile.ZipFile(exported.files["torchscript"]) as archive:
+        sources = [archive.read(name) for name in archive.namelist() if name.endswith(".py")]
+    declared = [re.findall(rb"^  (\w+) : Final\[", source, re.MULTILINE) for source in sources]
+    assert all(names == sorted(names) for names in declared)
+    assert any(len(names) > 1 for names in declared) or exported.member.name != "spec_cnn"
 
 
 def test_no_file_names_a_folder_of_this_machine(exported: Exported) -> None:
