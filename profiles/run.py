@@ -27,6 +27,7 @@ from profiles.workspace import REPOSITORY, Workspace
 from stages.document import read_document
 
 RESULTS = Path("metrics", "profiles")
+LOG = Path("logs", "stages.csv")
 DEFAULT = "default"
 
 
@@ -110,7 +111,7 @@ def run_profile(name: str, jobs: int) -> None:
     EarwitnessError
         If there is no such profile, or its run fails.
     """
-    began = time.monotonic()
+    began = time.time()
     if name == DEFAULT:
         root = REPOSITORY
         command = [sys.executable, "-m", "earwitness", "repro", "-j", str(jobs)]
@@ -122,13 +123,11 @@ def run_profile(name: str, jobs: int) -> None:
         _link_data(root)
         # The pages about single clips are not what a profile is for; `dvc repro` there makes them.
         workspace.run("earwitness", "repro", "-j", str(jobs), "evaluate")
-    elapsed = (time.monotonic() - began) / 60
+    elapsed = (time.time() - began) / 60
     of_stages = minutes_of_stages(root)
-    if of_stages is None:
-        print(
-            "Part of this was there already and its time is not known: "
-            f"{RESULTS / name}.json is not written."
-        )
+    if of_stages is None or (root / LOG).stat().st_mtime < began:
+        why = "Nothing ran" if of_stages else "Part of this was there already, without its time"
+        print(f"{why}: {RESULTS / name}.json is not written.")
         return
     summary = json.loads((root / "metrics" / "summary.json").read_text(encoding="utf-8"))
     called = "make repro" if name == DEFAULT else f"make repro PROFILE={name}"
@@ -164,20 +163,16 @@ def minutes_of_stages(root: Path) -> float | None:
         Minutes in which at least one of the stages ran, each counted as it ran last. None if a
         member of some fold was not predicted here, so that its time is not known.
     """
-    log = root / "logs" / "stages.csv"
+    log = root / LOG
     if not log.is_file():
         return None
-    rows = pd.read_csv(log)
-    # Two stages that end at the same moment may both write the header.
-    rows = rows[rows["stage"] != "stage"].drop_duplicates("stage", keep="last")
+    rows = pd.read_csv(log).drop_duplicates("stage", keep="last")
     params = read_document(root / "params.yaml")
     members = {f"predict@{m}-{fold}" for m in params["members"] for fold in params["folds"]}
     if not members <= set(rows["stage"]):
         return None
     ends = pd.to_datetime(rows["finished"])
-    spans = sorted(
-        zip(ends - pd.to_timedelta(rows["seconds"].astype(float), "s"), ends, strict=True)
-    )
+    spans = sorted(zip(ends - pd.to_timedelta(rows["seconds"], "s"), ends, strict=True))
     total, until = pd.Timedelta(0), pd.Timestamp.min
     for start, end in spans:
         total += max(end - max(start, until), pd.Timedelta(0))

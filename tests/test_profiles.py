@@ -45,7 +45,6 @@ def test_minutes_are_those_in_which_stages_ran(tmp_path: Path) -> None:
     log.parent.mkdir()
     rows = [
         "finished,stage,seconds,peak_mib,pid",
-        "finished,stage,seconds,peak_mib,pid",  # of a stage that ended at the same moment
         "2026-01-01T11:00:00,predict@net-1,600,1,1",  # replaced by the run a day later
         "2026-01-01T11:00:00,train@net-1,600,1,1",
         "2026-01-01T11:05:00,train@net-2,600,1,1",  # half of it beside the other
