@@ -82,6 +82,7 @@ def draw_previews(path: Path, clips: int = 8) -> None:
 DRAWINGS = [draw_curves, draw_confusion, draw_per_class, draw_folds, draw_previews]
 
 
+@pytest.mark.uncovered
 @pytest.mark.parametrize("draw", DRAWINGS)
 def test_the_same_table_gives_the_same_bytes(draw: Callable, tmp_path: Path) -> None:
     first, second = tmp_path / "new" / "first.png", tmp_path / "second.png"

@@ -26,6 +26,7 @@ from stages.__main__ import main
 from tests.export.members import clips, write_network
 from tests.workspace import small_params, write_workspace
 
+pytestmark = pytest.mark.uncovered
 CPU = torch.device("cpu")
 SHIFTS = (0.0, -0.1, 0.1)
 FITTED = FittedFold(

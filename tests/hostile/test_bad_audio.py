@@ -26,7 +26,10 @@ from tests.hostile.corpus import ACCEPTED, KINDS, REFUSED, Kind, encode
 from tests.trained import FEATURES, PREPARED
 
 # What a decoder's callback raises is printed with a traceback and otherwise ignored.
-pytestmark = pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.uncovered,
+]
 OUTCOMES = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: ascii(kind.name[:40]))
 
 
