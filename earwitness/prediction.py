@@ -16,7 +16,6 @@ from scipy.special import log_softmax, logsumexp
 from earwitness.ensemble import combine
 from earwitness.errors import EarwitnessError
 from earwitness.inference.member import Member, load_member
-from earwitness.inference.prediction import shift_clips
 from earwitness.inference.shared import SharedMember
 
 FloatArray = NDArray[np.float64]
@@ -147,10 +146,10 @@ class Ensemble:
         """Logits (B, classes) by place of a fold, each the mean over that fold's shifts."""
         wanted = {place: self.folds[place].tta_shifts_seconds for place in places}
         said: dict[int, list[Clips]] = {place: [] for place in places}
+        inputs = member.read(clips)
         for shift in dict.fromkeys(shift for shifts in wanted.values() for shift in shifts):
             own = [index for index, place in enumerate(places) if shift in wanted[place]]
-            moved = shift_clips(clips, shift, member.members[0]) if shift else clips
-            for index, values in zip(own, member.logits(moved, own), strict=True):
+            for index, values in zip(own, member.logits(inputs, own, shift), strict=True):
                 said[places[index]].append(values)
         return {place: np.stack(by_shift, axis=1).mean(axis=1) for place, by_shift in said.items()}
 

@@ -13,6 +13,7 @@ from scipy.special import log_softmax
 
 from earwitness.errors import EarwitnessError
 from earwitness.inference.member import load_member
+from earwitness.inference.prediction import augmented
 from earwitness.prediction import Ensemble
 from tests.trained import train_ensemble
 
@@ -29,12 +30,12 @@ def clips() -> np.ndarray:
     return np.random.default_rng(0).normal(0, 0.1, (3, 16000)).astype(np.float32)
 
 
-def pooled(models: Path, clips: np.ndarray, fold: int, shifts: Sequence[int] = (0, 1600)) -> Any:
+def pooled(models: Path, clips: np.ndarray, fold: int, shifts: Sequence[float] = (0.0, 0.1)) -> Any:
     """The pool of the members' own logits, by its definition."""
     total = np.zeros((len(clips), 3))
     for name, (weight, temperature) in FITTED.items():
         member = load_member(models / "members" / name / f"fold{fold}", torch.device("cpu"))
-        logits = np.mean([member.logits(np.roll(clips, n, axis=1)) for n in shifts], axis=0)
+        logits = augmented(member, clips, shifts).shifted.mean(axis=1)
         total += weight * log_softmax(logits.astype(np.float64) / temperature, axis=1)
     return log_softmax(total, axis=1)
 
@@ -58,7 +59,7 @@ def test_one_folds_ensemble_is_the_pool_of_its_members(
 
 def test_time_shifts_can_be_left_out(models: Path, clips: np.ndarray) -> None:
     said = Ensemble(models, 1, shifts=False).log_probs({16000: clips})
-    np.testing.assert_allclose(said, pooled(models, clips, 1, shifts=(0,)), atol=1e-5)
+    np.testing.assert_allclose(said, pooled(models, clips, 1, shifts=(0.0,)), atol=1e-5)
 
 
 def test_over_folds_probabilities_are_averaged(models: Path, clips: np.ndarray) -> None:
@@ -71,7 +72,7 @@ def test_over_folds_probabilities_are_averaged(models: Path, clips: np.ndarray) 
 def test_folds_may_have_other_shifts(models: Path, clips: np.ndarray, tmp_path: Path) -> None:
     other = refitted(models, tmp_path / "models", {"tta_shifts_seconds": [0.0]})
     both = np.exp(Ensemble(other, None).log_probs({16000: clips}))
-    each = [np.exp(pooled(models, clips, 1, (0,))), np.exp(pooled(models, clips, 2))]
+    each = [np.exp(pooled(models, clips, 1, (0.0,))), np.exp(pooled(models, clips, 2))]
     np.testing.assert_allclose(both, np.mean(each, axis=0), atol=1e-5)
 
 

@@ -139,12 +139,12 @@ def limit(name: str, bench: Bench) -> float:
     """Clips a second that the machine would allow a member."""
     member = build_member(name, bench.seconds)
     wave = np.zeros((1, round(bench.seconds * member.sample_rate)), np.float32)
-    flops = forward_flops(lambda: member.classify(wave))
-    moved = float(wave.nbytes)
-    if name in NETWORKS:
+    flops = len(shifts()) * forward_flops(lambda: member.classify(wave))
+    moved = len(shifts()) * float(wave.nbytes)
+    if name in NETWORKS:  # whose features are computed once
         more, moved = spectrogram_work(features(name), bench.seconds)
         flops += more
-    return bench.peak.limit(len(shifts()) * flops, len(shifts()) * moved)
+    return bench.peak.limit(flops, moved)
 
 
 def rows(bench: Bench) -> list[Row]:

@@ -1,6 +1,7 @@
 """Members, and their ensemble, as one module each: waveforms in, logits out."""
 
 from collections.abc import Mapping, Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -9,7 +10,22 @@ from earwitness.export.front_ends import exportable_front_end
 from earwitness.inference.member import Member, NetworkMember, PretrainedMember
 
 
-class NetworkGraph(nn.Module):
+class MemberGraph(nn.Module):
+    """A member with its front end."""
+
+    def forward(self, waveform: Tensor) -> Tensor:
+        """Map clips (B, samples) to logits (B, classes)."""
+        return self.shifted(waveform, [0])
+
+    def shifted(self, waveform: Tensor, shifts: list[int]) -> Tensor:
+        """Map clips (B, samples) to logits of shifted copies (shifts * B, classes).
+
+        Shifts are in steps of what the model reads: `Member.shift_steps`.
+        """
+        raise NotImplementedError
+
+
+class NetworkGraph(MemberGraph):
     """A network trained from scratch, with its front end.
 
     Parameters
@@ -23,13 +39,13 @@ class NetworkGraph(nn.Module):
         self.front_end = exportable_front_end(member)
         self.model: nn.Module = member.model
 
-    def forward(self, waveform: Tensor) -> Tensor:
-        """Map clips (B, samples) to logits (B, classes)."""
-        logits: Tensor = self.model(self.front_end(waveform))
+    def shifted(self, waveform: Tensor, shifts: list[int]) -> Tensor:
+        """Map clips (B, samples) to logits of copies shifted by frames, (shifts * B, classes)."""
+        logits: Tensor = self.model(_copies(self.front_end(waveform), shifts))
         return logits
 
 
-class PretrainedGraph(nn.Module):
+class PretrainedGraph(MemberGraph):
     """A pretrained backbone and its head, with its front end.
 
     Parameters
@@ -43,9 +59,9 @@ class PretrainedGraph(nn.Module):
         self.front_end = exportable_front_end(member)
         self.model = member.model
 
-    def forward(self, waveform: Tensor) -> Tensor:
-        """Map clips (B, samples) to logits (B, classes)."""
-        x = self.front_end(waveform)
+    def shifted(self, waveform: Tensor, shifts: list[int]) -> Tensor:
+        """Map clips (B, samples) to logits of copies shifted by samples, (shifts * B, classes)."""
+        x = self.front_end(_copies(waveform, shifts))
         boundary, levels = self.model.backbone.run(x, 0, self.model.boundary)
         logits: Tensor = self.model(boundary, levels)
         return logits
@@ -61,7 +77,7 @@ class EnsembleGraph(nn.Module):
     weights, temperatures : mapping of str to float
         As fitted, for the same members.
     shifts_seconds : sequence of float
-        Circular shifts of the waveforms over which a member's logits are averaged.
+        Circular shifts over which a member's logits are averaged.
     """
 
     def __init__(
@@ -77,25 +93,25 @@ class EnsembleGraph(nn.Module):
         self.graphs = nn.ModuleList(member_graph(member) for member in members.values())
         self.weights = [weights[name] for name in members]
         self.temperatures = [temperatures[name] for name in members]
-        self.shifts = [[round(shift * rate) for shift in shifts_seconds] for rate in self.rates]
+        self.shifts = [
+            [member.shift_steps(seconds) for seconds in shifts_seconds]
+            for member in members.values()
+        ]
 
     def forward(self, *waveforms: Tensor) -> Tensor:
         """Map clips (B, samples), once at each of `rates`, to log-probabilities (B, classes)."""
-        copies = [
-            torch.cat([_rolled(waveform, shift) for shift in shifts])
-            for waveform, shifts in zip(waveforms, self.shifts, strict=True)
-        ]
-        count = len(self.shifts[0])
         pooled: list[Tensor] = []
         for index, graph in enumerate(self.graphs):
-            logits = graph(copies[self.places[index]])
-            logits = logits.reshape(count, -1, logits.shape[1]).mean(dim=0)
+            shifts = self.shifts[index]
+            clips = waveforms[self.places[index]]
+            logits = cast(MemberGraph, graph).shifted(clips, shifts)
+            logits = logits.reshape(len(shifts), -1, logits.shape[1]).mean(dim=0)
             cooled = torch.log_softmax(logits / self.temperatures[index], dim=1)
             pooled.append(self.weights[index] * cooled)
         return torch.log_softmax(torch.stack(pooled).sum(dim=0), dim=1)
 
 
-def member_graph(member: Member) -> nn.Module:
+def member_graph(member: Member) -> MemberGraph:
     """Make the module of one member.
 
     Parameters
@@ -105,7 +121,7 @@ def member_graph(member: Member) -> nn.Module:
 
     Returns
     -------
-    nn.Module
+    MemberGraph
         In evaluation mode, from clips (B, samples) at the member's rate to logits (B, classes).
 
     Raises
@@ -119,8 +135,12 @@ def member_graph(member: Member) -> nn.Module:
     return PretrainedGraph(member).eval()
 
 
-def _rolled(waveform: Tensor, shift: int) -> Tensor:
-    """Roll clips to the right, as np.roll does."""
-    if shift == 0:
-        return waveform
-    return torch.cat([waveform[:, -shift:], waveform[:, :-shift]], dim=1)
+def _copies(inputs: Tensor, shifts: list[int]) -> Tensor:
+    """Stack copies of clips (B, ..., T), rolled to the right along the last axis."""
+    if shifts == [0]:
+        return inputs
+    copies: list[Tensor] = []
+    for shift in shifts:
+        left, right = inputs[..., :-shift], inputs[..., -shift:]
+        copies.append(torch.cat([right, left], dim=-1) if shift else inputs)
+    return torch.cat(copies)

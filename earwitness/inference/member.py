@@ -80,15 +80,35 @@ class Member(ABC):
         """Width of an embedding."""
 
     @abstractmethod
-    def _forward(self, waveforms: FloatArray) -> tuple[Tensor, Tensor]: ...
-
-    def classify(self, waveforms: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Classify clips and embed them, in one pass and in float32.
+    def read(self, waveforms: FloatArray) -> Tensor:
+        """Make what the model is given of clips.
 
         Parameters
         ----------
         waveforms : np.ndarray [shape=(B, samples)]
             At `sample_rate`.
+
+        Returns
+        -------
+        Tensor [shape=(B, ..., T)]
+            Features or the waveforms themselves; time is the last axis.
+        """
+
+    @property
+    @abstractmethod
+    def step_samples(self) -> int:
+        """Samples between neighbours on the time axis of what `read` makes."""
+
+    @abstractmethod
+    def _forward(self, inputs: Tensor) -> tuple[Tensor, Tensor]: ...
+
+    def run(self, inputs: Tensor) -> tuple[FloatArray, FloatArray]:
+        """Run the model, in float32.
+
+        Parameters
+        ----------
+        inputs : Tensor [shape=(B, ..., T)]
+            What `read` made of clips.
 
         Returns
         -------
@@ -99,8 +119,23 @@ class Member(ABC):
             pooled levels, the standardised ones of its last block.
         """
         with torch.inference_mode():
-            logits, embeddings = self._forward(waveforms)
+            logits, embeddings = self._forward(inputs)
         return logits.cpu().numpy(), embeddings.float().cpu().numpy()
+
+    def classify(self, waveforms: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Classify clips and embed them, in one pass.
+
+        Parameters
+        ----------
+        waveforms : np.ndarray [shape=(B, samples)]
+            At `sample_rate`.
+
+        Returns
+        -------
+        logits, embeddings : np.ndarray
+            As those of `run`.
+        """
+        return self.run(self.read(waveforms))
 
     def logits(self, waveforms: FloatArray) -> FloatArray:
         """Classify clips, in float32.
@@ -116,6 +151,30 @@ class Member(ABC):
             Logits.
         """
         return self.classify(waveforms)[0]
+
+    def shift(self, inputs: Tensor, seconds: float) -> Tensor:
+        """Shift clips in time, circularly.
+
+        A network trained from scratch has its features shifted, as in training: a shifted
+        waveform has a click where its ends meet, and PCEN starts elsewhere.
+
+        Parameters
+        ----------
+        inputs : Tensor [shape=(B, ..., T)]
+            What `read` made of the clips.
+        seconds : float
+            Positive is later. Rounded to the steps of the time axis.
+
+        Returns
+        -------
+        Tensor [shape=(B, ..., T)]
+            The same, shifted.
+        """
+        return inputs.roll(self.shift_steps(seconds), -1)
+
+    def shift_steps(self, seconds: float) -> int:
+        """Count the steps on the time axis of what `read` makes in a time."""
+        return round(seconds * self.sample_rate / self.step_samples)
 
 
 class NetworkMember(Member):
@@ -145,9 +204,18 @@ class NetworkMember(Member):
         width: int = self.model.classifier.in_features
         return width
 
-    def _forward(self, waveforms: FloatArray) -> tuple[Tensor, Tensor]:
+    def read(self, waveforms: FloatArray) -> Tensor:
+        """Compute the features of clips."""
         features = np.stack([self.front_end(waveform) for waveform in waveforms])
-        embeddings = self.model.embed(torch.from_numpy(features).to(self.device))
+        return torch.from_numpy(features).to(self.device)
+
+    @property
+    def step_samples(self) -> int:
+        """Samples between frames; 1 where the network reads waveforms."""
+        return getattr(self.front_end.params, "hop_samples", 1)
+
+    def _forward(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        embeddings = self.model.embed(inputs)
         # In evaluation, nothing but dropout, which then does nothing, lies between the two.
         return self.model.classifier(embeddings), embeddings
 
@@ -175,8 +243,17 @@ class PretrainedMember(Member):
         """Width of an embedding."""
         return self.model.backbone.level_sizes()[-1]
 
-    def _forward(self, waveforms: FloatArray) -> tuple[Tensor, Tensor]:
-        return self.model.classify(torch.from_numpy(waveforms).to(self.device))
+    def read(self, waveforms: FloatArray) -> Tensor:
+        """Take clips as they are: the front end is part of the backbone."""
+        return torch.from_numpy(waveforms).to(self.device)
+
+    @property
+    def step_samples(self) -> int:
+        """Always 1."""
+        return 1
+
+    def _forward(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        return self.model.classify(inputs)
 
 
 def load_member(directory: Path, device: torch.device, *, judged: bool = False) -> Member:

@@ -102,30 +102,7 @@ def augmented(member: Member, waveforms: NDArray[np.float32], shifts: Sequence[f
     Augmented
         Of these clips.
     """
-    plain, embeddings = member.classify(waveforms)
-    by_shift = [
-        member.logits(shift_clips(waveforms, shift, member)) if shift else plain for shift in shifts
-    ]
+    inputs = member.read(waveforms)
+    plain, embeddings = member.run(inputs)
+    by_shift = [member.run(member.shift(inputs, shift))[0] if shift else plain for shift in shifts]
     return Augmented(plain, np.stack(by_shift, axis=1), embeddings)
-
-
-def shift_clips(
-    waveforms: NDArray[np.float32], shift_seconds: float, member: Member
-) -> NDArray[np.float32]:
-    """Shift clips in time, circularly.
-
-    Parameters
-    ----------
-    waveforms : np.ndarray [shape=(B, samples)]
-        At the member's rate.
-    shift_seconds : float
-        Positive is later.
-    member : Member
-        Gives the rate.
-
-    Returns
-    -------
-    np.ndarray [shape=(B, samples)]
-        A new array.
-    """
-    return np.roll(waveforms, round(shift_seconds * member.sample_rate), axis=1)

@@ -45,38 +45,59 @@ class SharedMember:
                 self._paths = _merge([model.backbone for model in models])
         self.sample_rate = first.sample_rate
 
-    def logits(self, waveforms: FloatArray, folds: Sequence[int]) -> list[FloatArray]:
-        """Classify clips with the models of some folds, in float32.
+    def read(self, waveforms: FloatArray) -> list[Tensor]:
+        """Make what the models are given of clips.
 
         Parameters
         ----------
         waveforms : np.ndarray [shape=(B, samples)]
             At the member's rate.
+
+        Returns
+        -------
+        list of Tensor
+            For each fold, and the same one where the folds have it in common.
+        """
+        if self._features is not None:
+            features = np.stack([self._features(waveform) for waveform in waveforms])
+            return [torch.from_numpy(features).to(self.members[0].device)] * len(self.members)
+        if self._paths is not None:
+            return [self.members[0].read(waveforms)] * len(self.members)
+        return [member.read(waveforms) for member in self.members]
+
+    def logits(
+        self, inputs: Sequence[Tensor], folds: Sequence[int], shift: float = 0.0
+    ) -> list[FloatArray]:
+        """Classify clips with the models of some folds, in float32.
+
+        Parameters
+        ----------
+        inputs : sequence of Tensor
+            What `read` made of them.
         folds : sequence of int
             Places in `members`.
+        shift : float
+            Of the clips in time, in seconds.
 
         Returns
         -------
         list of np.ndarray [shape=(B, classes)]
-            For each fold what its member's `logits` gives.
+            For each fold what its member makes of the shifted clips.
         """
-        members = [self.members[fold] for fold in folds]
-        if self._features is not None:
-            features = np.stack([self._features(waveform) for waveform in waveforms])
-            with torch.inference_mode():
-                x = torch.from_numpy(features).to(members[0].device)
-                return [member.model(x).cpu().numpy() for member in members]
         if self._paths is not None:
-            return self._pretrained(waveforms, folds, self._paths)
-        return [member.logits(waveforms) for member in members]
+            shifted = self.members[0].shift(inputs[0], shift)
+            return self._pretrained(shifted, folds, self._paths)
+        return [
+            self.members[fold].run(self.members[fold].shift(inputs[fold], shift))[0]
+            for fold in folds
+        ]
 
     @torch.inference_mode()
     def _pretrained(
-        self, waveforms: FloatArray, folds: Sequence[int], paths: Sequence[Path]
+        self, x: Tensor, folds: Sequence[int], paths: Sequence[Path]
     ) -> list[FloatArray]:
         """Run every different chain of blocks once."""
         models = {paths[fold]: cast(PretrainedMember, self.members[fold]).model for fold in folds}
-        x = torch.from_numpy(waveforms).to(self.members[0].device)
         states: dict[Path, tuple[Tensor, Tensor]] = {}
         for path, model in models.items():
             if path[:1] not in states:

@@ -9,7 +9,7 @@ import torch
 
 from earwitness.errors import EarwitnessError
 from earwitness.inference.member import load_member
-from earwitness.inference.prediction import predict_fold, shift_clips
+from earwitness.inference.prediction import augmented, predict_fold
 from earwitness.schema.predict import PredictParams
 from earwitness.store.arrays import ArrayReader, ArrayWriter
 
@@ -72,7 +72,8 @@ def test_predictions_are_plain_and_mean_over_shifts(folder: Path, tmp_path: Path
         assert reader.shape("validation_embeddings") == (2, member.embedding_size)
     expected = member.logits(clips()[1:4])
     np.testing.assert_allclose(plain, expected, atol=1e-5, rtol=1e-5)
-    shifted = [member.logits(np.roll(clips()[1:4], s, axis=1)) for s in (0, -1600, 1600)]
+    inputs = member.read(clips()[1:4])
+    shifted = [member.run(member.shift(inputs, seconds))[0] for seconds in (0.0, -0.1, 0.1)]
     np.testing.assert_allclose(by_shift, np.stack(shifted, axis=1), atol=1e-5, rtol=1e-5)
     assert not np.allclose(plain, by_shift.mean(axis=1))
     assert embeddings.dtype == np.float32
@@ -122,11 +123,25 @@ def test_without_the_clip_itself_among_the_shifts_plain_is_still_plain(
         np.testing.assert_allclose(reader.read("test_plain"), member.logits(clips()), atol=1e-5)
 
 
-def test_a_shift_is_circular_and_in_seconds(network_folder: Path) -> None:
-    member = load_member(network_folder, CPU)
-    shifted = shift_clips(clips(), 0.25, member)
+def test_a_waveform_is_shifted_circularly_by_seconds(backbone_folder: Path) -> None:
+    member = load_member(backbone_folder, CPU)
+    shifted = member.shift(member.read(clips()), 0.25).numpy()
     assert np.array_equal(shifted[:, 4000:], clips()[:, :-4000])
     assert np.array_equal(shifted[:, :4000], clips()[:, -4000:])
+
+
+def test_a_network_has_its_frames_shifted(network_folder: Path) -> None:
+    """Which no click in the waveform and no other start of PCEN changes."""
+    member = load_member(network_folder, CPU)
+    frames = member.read(clips())
+    ten = 10 * member.step_samples / member.sample_rate
+    shifted = member.shift(frames, ten)
+    assert member.step_samples > 1
+    assert torch.equal(shifted[..., 10:], frames[..., :-10])
+    assert torch.equal(shifted[..., :10], frames[..., -10:])
+    said = augmented(member, clips(), (0.0, ten))
+    np.testing.assert_array_equal(said.shifted[:, 1], member.run(shifted)[0])
+    np.testing.assert_array_equal(said.shifted[:, 0], said.plain)
 
 
 def test_a_folder_without_a_model_is_told(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import torch
 from earwitness.backbones.base import Backbone
 from earwitness.features.spectrogram import SpectrogramFrontEnd
 from earwitness.inference.member import Member, PretrainedMember, load_member
+from earwitness.inference.prediction import augmented
 from earwitness.inference.shared import SharedMember
 from tests.trained import finetune_params, lively_backbone, train_backbone, train_network_member
 
@@ -48,11 +49,13 @@ def load(folders: list[Path]) -> list[Member]:
 def test_the_logits_are_each_members_own(kind: str, request: pytest.FixtureRequest) -> None:
     folders = request.getfixturevalue(kind)
     shared = SharedMember(load(folders))
-    for wanted in ([*range(len(folders))], [1, 0], [len(folders) - 1]):
-        said = shared.logits(clips(), wanted)
+    inputs = shared.read(clips())
+    for shift, wanted in ((0.0, [*range(len(folders))]), (0.2, [1, 0]), (-0.1, [0])):
+        said = shared.logits(inputs, wanted, shift)
         assert len(said) == len(wanted)
         for place, logits in zip(wanted, said, strict=True):
-            expected = load_member(folders[place], CPU).logits(clips())
+            member = load_member(folders[place], CPU)
+            expected = augmented(member, clips(), [shift]).shifted[:, 0]
             np.testing.assert_allclose(logits, expected, atol=1e-5)
 
 
@@ -66,11 +69,11 @@ def test_equal_blocks_run_once(backbones: list[Path], monkeypatch: pytest.Monkey
         return step(self, index, x)
 
     monkeypatch.setattr(Backbone, "step", count)
-    shared.logits(clips(), [0, 1, 2])
+    shared.logits(shared.read(clips()), [0, 1, 2])
     # Of 14 blocks the last two were fine-tuned in the first two of the three folds.
     assert [ran.count(index) for index in range(14)] == [1] * 12 + [3] * 2
     ran.clear()
-    shared.logits(clips(), [0, 3])
+    shared.logits(shared.read(clips()), [0, 3])
     assert [ran.count(index) for index in range(14)] == [1] * 3 + [2] * 11
 
 
@@ -94,13 +97,14 @@ def test_features_are_computed_once(networks: list[Path], monkeypatch: pytest.Mo
         return compute(self, waveform)
 
     monkeypatch.setattr(SpectrogramFrontEnd, "__call__", count)
-    shared.logits(clips(), [0, 1])
+    inputs = shared.read(clips())
+    for shift in (0.0, 0.1):
+        shared.logits(inputs, [0, 1], shift)
     assert len(calls) == len(clips())
 
 
 def test_members_of_two_kinds_are_left_alone(backbones: list[Path], networks: list[Path]) -> None:
     folders = [backbones[0], networks[0]]
-    for logits, folder in zip(
-        SharedMember(load(folders)).logits(clips(), [0, 1]), folders, strict=True
-    ):
+    shared = SharedMember(load(folders))
+    for logits, folder in zip(shared.logits(shared.read(clips()), [0, 1]), folders, strict=True):
         np.testing.assert_array_equal(logits, load_member(folder, CPU).logits(clips()))
