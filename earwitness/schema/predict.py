@@ -15,7 +15,8 @@ class PredictParams:
     Attributes
     ----------
     tta_shifts_seconds : tuple of float
-        Circular shifts of the waveform whose logits are averaged.
+        Circular shifts over which logits are averaged: of the frames that a network reads, of
+        the waveform that a backbone reads.
     batch_size : int
         Clips per forward pass.
     """
