@@ -189,7 +189,9 @@ def main() -> int:
         "minutes it took. `make repro PROFILE=NAME` calls this.",
     )
     parser.add_argument(
-        "name", help="quick, quick_spec_cnn, long, notebook: a file in profiles/; or default"
+        "name",
+        help="a file in profiles/: quick, quick_packages, quick_spec_cnn, long, notebook; "
+        "or default",
     )
     parser.add_argument(
         "-j", "--jobs", type=int, default=2, metavar="N", help="stages at a time; default: 2"
