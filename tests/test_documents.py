@@ -51,7 +51,10 @@ def committed(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         ["git", "status", "--porcelain", "metrics"], cwd=ROOT, capture_output=True, check=False
     )
     if state.returncode or state.stdout or not (ROOT / METRICS).is_file():
-        pytest.skip("metrics/ is not as committed: an experiment of one's own is not for README")
+        pytest.skip(
+            "metrics/ is not as committed, and an experiment of one's own is not for README: "
+            + (state.stdout + state.stderr).decode()
+        )
     monkeypatch.chdir(ROOT)
     return json.loads((ROOT / METRICS).read_text(encoding="utf-8"))
 
