@@ -53,7 +53,7 @@ class Exportable:
         axes: Any = tuple({0: batch} for _ in self.facts.sample_rates)
         if len(self.facts.sample_rates) > 1 or self.facts.output == "log_probabilities":
             axes = (axes,)  # they are one argument: *waveforms
-        with _quietly():
+        with quietly():
             program = torch.export.export(self.graph, self.example, dynamic_shapes=axes)
         for module in program.graph_module.modules():
             for node in getattr(module, "graph", torch.fx.Graph()).nodes:
@@ -74,7 +74,7 @@ def pack_onnx(model: Exportable) -> bytes:
     bytes
         One file, weights inside.
     """
-    with _quietly():
+    with quietly():
         program = torch.onnx.export(
             model.program,
             (),
@@ -111,7 +111,7 @@ def pack_torch_export(model: Exportable) -> bytes:
         For `torch.export.load`.
     """
     target = io.BytesIO()
-    with _quietly():
+    with quietly():
         torch.export.save(model.program, target, extra_files={FACTS_FILE: _facts(model)})
     return target.getvalue()
 
@@ -132,7 +132,7 @@ def pack_torchscript(model: Exportable) -> bytes:
         For `torch.jit.load`.
     """
     packed = io.BytesIO()
-    with _quietly(), torch.no_grad():
+    with quietly(), torch.no_grad():
         try:
             program = torch.jit.script(model.graph)
         except Exception:  # of many classes, whenever code is beyond TorchScript's Python
@@ -176,7 +176,7 @@ def _without_sources(packed: bytes) -> bytes:
 
 
 @contextmanager
-def _quietly() -> Iterator[None]:
+def quietly() -> Iterator[None]:
     """Silence deprecations and notes on other libraries that a user can do nothing about."""
     names = ("torch.onnx", "torch.export", "onnxscript", "onnx_ir")
     loggers = [logging.getLogger(name) for name in names]

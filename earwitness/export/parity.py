@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from earwitness.export.formats import quietly
 from earwitness.export.runtime import OnnxModel
 
 Clips = dict[int, NDArray[np.float32]]
@@ -38,7 +39,8 @@ def open_onnx(path: Path) -> Run:
 
 def open_torch_export(path: Path) -> Run:
     """Open a `torch.export` program."""
-    module = torch.export.load(str(path)).module()
+    with quietly():
+        module = torch.export.load(str(path)).module()
     return lambda clips: _call(module, clips)
 
 

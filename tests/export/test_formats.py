@@ -70,6 +70,7 @@ def exported(
     return Exported(member, model, files)
 
 
+@pytest.mark.filterwarnings("error::UserWarning")
 @pytest.mark.parametrize("name", SUFFIXES)
 @pytest.mark.parametrize("count", [1, 3])
 def test_one_file_says_what_the_member_says_of_any_number_of_clips(
