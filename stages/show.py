@@ -60,8 +60,8 @@ def read_compute() -> pd.DataFrame | None:
 
 
 def read_frontier() -> pd.DataFrame:
-    """Read what the profiles that were run took and gave; the notebook's is no rung of ours."""
-    paths = sorted(path for path in PROFILES.glob("*.json") if path.stem != "notebook")
+    """Read what the profiles that were run took and gave; the notebook's are no rungs of ours."""
+    paths = sorted(path for path in PROFILES.glob("*.json") if not path.stem.startswith("notebook"))
     return frontier_table({path.stem: json.loads(path.read_text("utf-8")) for path in paths})
 
 
