@@ -47,14 +47,15 @@ FITTED = TypeAdapter(_Fitted)
 
 
 class Ensemble:
-    """The ensembles of all folds, loaded from disk.
+    """The ensemble of one fold, or those of all, loaded from disk.
 
     Parameters
     ----------
     directory : Path
         Folder with ensemble.json and members/.
-    fold : int or None
-        One fold's models, or those of all folds.
+    fold : int or str
+        Whose models: those of the fold with this number, of the "first" that was fitted, or of
+        "all" folds.
     members : sequence of str or None
         Only these members, whose weights are scaled to the sum of all; None: all of them.
     shifts : bool
@@ -69,7 +70,7 @@ class Ensemble:
     def __init__(
         self,
         directory: Path,
-        fold: int | None,
+        fold: int | str,
         *,
         members: Sequence[str] | None = None,
         shifts: bool = True,
@@ -167,7 +168,7 @@ def share_cores() -> int:
     return max(1, min(cores, MAX_WORKERS))
 
 
-def _read(path: Path, fold: int | None) -> tuple[_Fitted, dict[str, _FittedFold]]:
+def _read(path: Path, fold: int | str) -> tuple[_Fitted, dict[str, _FittedFold]]:
     try:
         fitted = FITTED.validate_json(path.read_bytes())
     except (OSError, ValueError) as error:
@@ -175,9 +176,15 @@ def _read(path: Path, fold: int | None) -> tuple[_Fitted, dict[str, _FittedFold]
             f"{path} cannot be read: train the ensemble with `dvc repro`, fetch it with "
             "`dvc pull`, or name another folder with --model"
         ) from error
-    if fold is not None and str(fold) not in fitted.folds:
-        raise EarwitnessError(f"{path} has no fold {fold}: there are {', '.join(fitted.folds)}")
-    return fitted, fitted.folds if fold is None else {str(fold): fitted.folds[str(fold)]}
+    if fold == "all":
+        return fitted, fitted.folds
+    number = next(iter(fitted.folds)) if fold == "first" else str(fold)
+    if number not in fitted.folds:
+        raise EarwitnessError(
+            f"{path} has no fold {fold}: there are {', '.join(fitted.folds)}, and all for "
+            "their mean"
+        )
+    return fitted, {number: fitted.folds[number]}
 
 
 def _known(members: Sequence[str], fitted: _Fitted, directory: Path) -> Sequence[str]:

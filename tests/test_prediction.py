@@ -63,7 +63,7 @@ def test_time_shifts_can_be_left_out(models: Path, clips: np.ndarray) -> None:
 
 
 def test_over_folds_probabilities_are_averaged(models: Path, clips: np.ndarray) -> None:
-    both = np.exp(Ensemble(models, None).log_probs({16000: clips}))
+    both = np.exp(Ensemble(models, "all").log_probs({16000: clips}))
     each = [np.exp(pooled(models, clips, fold)) for fold in (1, 2)]
     assert np.abs(each[0] - each[1]).max() > 1e-3
     np.testing.assert_allclose(both, np.mean(each, axis=0), atol=1e-5)
@@ -71,7 +71,7 @@ def test_over_folds_probabilities_are_averaged(models: Path, clips: np.ndarray) 
 
 def test_folds_may_have_other_shifts(models: Path, clips: np.ndarray, tmp_path: Path) -> None:
     other = refitted(models, tmp_path / "models", {"tta_shifts_seconds": [0.0]})
-    both = np.exp(Ensemble(other, None).log_probs({16000: clips}))
+    both = np.exp(Ensemble(other, "all").log_probs({16000: clips}))
     each = [np.exp(pooled(models, clips, 1, (0.0,))), np.exp(pooled(models, clips, 2))]
     np.testing.assert_allclose(both, np.mean(each, axis=0), atol=1e-5)
 

@@ -28,7 +28,8 @@ examples:
   python -m earwitness predict my_sounds/
   python -m earwitness predict street.wav --hop 1 --format csv > street.csv
   find . -name '*.mp3' -newer last_run | python -m earwitness predict - --on-bad drop
-  python -m earwitness predict my_sounds/ --members mn04,yamnet --fold 1    # much quicker
+  python -m earwitness predict my_sounds/ --members mn04,yamnet    # quicker
+  python -m earwitness predict my_sounds/ --fold all               # the models of all folds
 
 columns of csv and json:
   file         as it was named or found
@@ -109,15 +110,15 @@ def _add_models(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         "--fold",
-        type=int,
         metavar="K",
-        help="the models of one fold only, which is quicker; default: the mean over the "
-        "probabilities of all folds' models",
+        help="whose models: those of one fold, or all, for the mean over the probabilities of "
+        "all folds' models, which takes several times as long; default: the first fold that "
+        "was trained",
     )
     group.add_argument(
         "--shifts",
         action="store_true",
-        help="average over the time shifts that validation chose: with --fold this is what "
+        help="average over the time shifts that validation chose: of one fold this is what "
         "evaluation measured, for up to three times the work",
     )
 
@@ -195,5 +196,6 @@ def _load(options: argparse.Namespace) -> "tuple[Classifier, int]":
         if not members:
             raise EarwitnessError("--members names none: give names, as in spec_cnn,mn04")
     workers = share_cores()
-    ensemble = Ensemble(options.model, options.fold, members=members, shifts=options.shifts)
+    fold = "first" if options.fold is None else options.fold
+    ensemble = Ensemble(options.model, fold, members=members, shifts=options.shifts)
     return ensemble, workers

@@ -130,6 +130,8 @@ def test_members_can_be_chosen(predict: Predict, sounds: Path) -> None:
     assert both == probabilities()
     assert probabilities("--members", "yamnet") != both
     assert probabilities("--fold", "2") != both
+    assert probabilities("--fold", "all") not in (both, probabilities("--fold", "2"))
+    assert probabilities("--fold", "1") == both
     assert probabilities("--shifts") != both
 
 
@@ -139,7 +141,8 @@ def test_members_can_be_chosen(predict: Predict, sounds: Path) -> None:
         (["nowhere.wav"], "nowhere.wav does not exist"),
         (["SOUNDS/notes.txt"], "notes.txt"),
         (["SOUNDS", "--top", "0"], "at least one class"),
-        (["SOUNDS", "--fold", "9"], "no fold 9"),
+        (["SOUNDS", "--fold", "9"], "no fold 9: there are 1, 2, and all for their mean"),
+        (["SOUNDS", "--fold", "first-class"], "no fold first-class"),
         (["SOUNDS", "--model", "SOUNDS"], "train the ensemble with `dvc repro`"),
         (["EMPTY"], "no audio files"),
         (["-"], "the list on standard input is empty"),
