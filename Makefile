@@ -13,7 +13,7 @@ PAGE := .dvc/plots/page.html
 WITH_VENV := PATH="$(CURDIR)/$(BIN):$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz lint repro bits bench clean
+.PHONY: help setup demo test fuzz lint repro bits bench clean
 
 help: ## list the targets
 	@echo "Earwitness: make <target>"
@@ -35,6 +35,8 @@ $(INSTALLED): requirements.lock
 
 $(PAGE): $(INSTALLED) earwitness/plots/offline.py
 	@$(BIN)/python -m earwitness.plots.offline $@
+
+setup: $(PAGE) ## what all others do first: .venv, and the page for `dvc plots show`
 
 demo: $(PAGE) ## the whole pipeline on the 100 clips in demo/ (minutes, in .demo/)
 	@$(BIN)/python -m demo.run

@@ -3,6 +3,7 @@
 The workspace is ``.demo/`` in the repository, with ``demo/params.yaml`` as its parameters.
 """
 
+import argparse
 import os
 import subprocess
 import sys
@@ -35,6 +36,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(prog="python -m demo.run", description=__doc__).parse_args()
     try:
         main()
     except EarwitnessError as mistake:

@@ -9,7 +9,7 @@ from typing import Annotated, TypeVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import ConfigDict, Field, TypeAdapter
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 from scipy.special import log_softmax, logsumexp
 
@@ -30,7 +30,7 @@ MAX_WORKERS = 16  # each holds the activations of a batch
 class _FittedFold:
     """What is used of a fold in ensemble.json."""
 
-    weights: dict[str, Number]
+    weights: NonEmpty[dict[str, Annotated[Number, Field(ge=0)]]]
     temperatures: dict[str, Annotated[Number, Field(gt=0)]]
     tta_shifts_seconds: NonEmpty[tuple[Number, ...]]
 
@@ -57,7 +57,9 @@ class Ensemble:
         Whose models: those of the fold with this number, of the "first" that was fitted, or of
         "all" folds.
     members : sequence of str or None
-        Only these members, whose weights are scaled to the sum of all; None: all of them.
+        Only these members; None: all of them. One alone has the weight 1, which leaves its
+        probabilities as its temperature makes them; the weights of several are scaled up until
+        they sum to 1, if they sum to less. Several without any weight share 1 equally.
     shifts : bool
         Whether to average over the time shifts that were fitted, as evaluation does.
 
@@ -171,10 +173,16 @@ def share_cores() -> int:
 def _read(path: Path, fold: int | str) -> tuple[_Fitted, dict[str, _FittedFold]]:
     try:
         fitted = FITTED.validate_json(path.read_bytes())
-    except (OSError, ValueError) as error:
+    except OSError as error:
         raise EarwitnessError(
-            f"{path} cannot be read: train the ensemble with `dvc repro`, fetch it with "
-            "`dvc pull`, or name another folder with --model"
+            f"{path} cannot be read ({error.strerror}): train the ensemble with `dvc repro`, or "
+            "name another folder with --model"
+        ) from error
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(map(str, first["loc"])) or "the file"
+        raise EarwitnessError(
+            f"{path} is damaged ({place}: {first['msg']}): write it with `dvc repro ensemble`"
         ) from error
     if fold == "all":
         return fitted, fitted.folds
@@ -206,11 +214,13 @@ def _pool(fold: _FittedFold, members: Sequence[str], names: Sequence[str]) -> _F
         )
     weights = {name: fold.weights[name] for name in names if fold.weights[name]}
     if len(names) < len(members):
-        total = sum(fold.weights.values())
         own = sum(weights.values())
-        # A member that fitting gave no weight still has an opinion of its own.
-        weights = {n: w / own * total for n, w in weights.items()} if own else {}
-    weights = weights or dict.fromkeys(names, (sum(fold.weights.values()) or 1.0) / len(names))
+        # Fitted weights may sum to more than 1, for members that err differently are surer
+        # together. One alone, or what is left without the strongest, is not.
+        total = max(own, 1.0) if len(weights) > 1 else 1.0
+        weights = {name: weight / own * total for name, weight in weights.items()}
+    # Members that fitting gave no weight still have opinions of their own.
+    weights = weights or dict.fromkeys(names, 1.0 / len(names))
     return replace(
         fold, weights=weights, temperatures={name: fold.temperatures[name] for name in weights}
     )

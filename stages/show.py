@@ -27,6 +27,7 @@ from earwitness.store.atomic import write_csv, write_text
 
 README, MODEL_CARD = Path("README.md"), Path("MODEL_CARD.md")
 TIMINGS, COMPUTE = Path("logs/stages.csv"), Path("metrics/compute.csv")
+ENVIRONMENT = Path("metrics/environment.json")
 PROFILES, FRONTIER = Path("metrics/profiles"), Path("docs/frontier.png")
 
 
@@ -59,6 +60,12 @@ def read_compute() -> pd.DataFrame | None:
     return pd.read_csv(COMPUTE) if COMPUTE.is_file() else None
 
 
+def read_trained_with() -> dict[str, Any]:
+    """Read what the members behind the committed metrics were trained with."""
+    trained: dict[str, Any] = json.loads(ENVIRONMENT.read_text("utf-8"))["trained_with"]
+    return trained
+
+
 def read_frontier() -> pd.DataFrame:
     """Read what the profiles that were run took and gave; the notebook's are no rungs of ours."""
     paths = sorted(path for path in PROFILES.glob("*.json") if not path.stem.startswith("notebook"))
@@ -81,12 +88,14 @@ def write_documents(summary: dict[str, Any]) -> None:
         write_csv(COMPUTE, compute_table(pd.read_csv(TIMINGS), members))
     write_text(README, fill_readme(README.read_text(encoding="utf-8"), summary))
     plot_frontier(read_frontier(), FRONTIER)
-    write_text(MODEL_CARD, render_model_card(summary, read_compute()))
+    write_text(MODEL_CARD, render_model_card(summary, read_compute(), read_trained_with()))
 
 
 def main(*arguments: str) -> None:
     """Do what the command line asks for."""
-    if arguments == ("--documents",):
+    if arguments in (("-h",), ("--help",)):
+        print(__doc__)
+    elif arguments == ("--documents",):
         write_documents(read_summary(Path()))
     elif len(arguments) <= 1 and not "".join(arguments).startswith("-"):
         show(Path(*arguments))

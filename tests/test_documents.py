@@ -14,7 +14,7 @@ from earwitness.errors import EarwitnessError
 from earwitness.evaluation.compute import compute_table
 from earwitness.evaluation.model_card import render_model_card
 from earwitness.evaluation.report import format_markdown, replace_results
-from stages.show import fill_readme, read_compute
+from stages.show import fill_readme, read_compute, read_trained_with
 
 ROOT = Path(__file__).resolve().parent.parent
 METRICS = "metrics/summary.json"
@@ -66,7 +66,7 @@ def test_results_in_the_readme_are_those_of_the_last_evaluation(committed: dict[
 
 def test_the_model_card_is_written_from_the_metrics(committed: dict[str, Any]) -> None:
     text = (ROOT / "MODEL_CARD.md").read_text(encoding="utf-8")
-    expected = render_model_card(committed, read_compute())
+    expected = render_model_card(committed, read_compute(), read_trained_with())
     assert text == expected, "run `python -m stages.show --documents`"
 
 
@@ -112,7 +112,10 @@ def card_summary() -> dict[str, Any]:
 def test_the_model_card_names_members_results_and_licences() -> None:
     summary = card_summary()
     compute = pd.DataFrame([("train@spec_cnn", 5, 12.25, 900)], columns=COMPUTE_COLUMNS)
-    card = render_model_card(summary, compute)
+    way = {"device": "cpu", "precision": "float32", "cpu_capability": "AVX2", "threads": 1}
+    trained_with = {"spec_cnn": way, "yamnet": way | {"threads": 2}}
+    card = render_model_card(summary, compute, trained_with)
+    assert "`spec_cnn` on cpu (AVX2) in float32, 1 thread a stage; `yamnet` on cpu" in card
     assert "@" not in card.replace("train@spec_cnn", "")
     assert format_markdown(summary) in card
     assert "set: 10 clips, 3 classes, 2 folds." in card
@@ -123,7 +126,7 @@ def test_the_model_card_names_members_results_and_licences() -> None:
     assert "| train@spec_cnn | 5 | 12.2 | 900 |" in card
     for name in NAMES:
         assert f"- `{name}`: {get_record(name).licence}; " in card
-    assert "No run was recorded" in render_model_card(summary, None)
+    assert "No run was recorded" in render_model_card(summary, None, {})
 
 
 COMPUTE_COLUMNS = ["stage", "runs", "minutes", "peak_mib"]

@@ -14,7 +14,7 @@ from scipy.special import log_softmax
 from earwitness.errors import EarwitnessError
 from earwitness.inference.member import load_member
 from earwitness.inference.prediction import augmented
-from earwitness.prediction import Ensemble
+from earwitness.prediction import Ensemble, _FittedFold, _pool
 from tests.trained import train_ensemble
 
 FITTED = {"spec_cnn": (0.25, 2.0), "yamnet": (0.5, 1.5)}
@@ -76,11 +76,27 @@ def test_folds_may_have_other_shifts(models: Path, clips: np.ndarray, tmp_path: 
     np.testing.assert_allclose(both, np.mean(each, axis=0), atol=1e-5)
 
 
-def test_a_member_alone_takes_the_weight_of_all(models: Path, clips: np.ndarray) -> None:
+def test_a_member_alone_is_as_sure_as_its_temperature_makes_it(
+    models: Path, clips: np.ndarray
+) -> None:
     said = Ensemble(models, 1, members=["yamnet"], shifts=False).log_probs({16000: clips})
     member = load_member(models / "members" / "yamnet" / "fold1", torch.device("cpu"))
     own = log_softmax(member.logits(clips).astype(np.float64) / 1.5, axis=1)
-    np.testing.assert_allclose(said, log_softmax(0.75 * own, axis=1), atol=1e-5)
+    np.testing.assert_allclose(said, own, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("weights", "expected"), [((0.2, 0.3), (0.4, 0.6)), ((0.5, 0.7), (0.5, 0.7))]
+)
+def test_some_members_share_a_weight_of_one_or_keep_what_they_have(
+    weights: tuple[float, float], expected: tuple[float, float]
+) -> None:
+    fold = _FittedFold(
+        {"a": weights[0], "b": weights[1], "c": 0.4}, dict.fromkeys("abc", 1.0), (0.0,)
+    )
+    left = _pool(fold, "abc", "ab")
+    assert left.weights == pytest.approx(dict(zip("ab", expected, strict=True)))
+    assert left.temperatures == {"a": 1.0, "b": 1.0}
 
 
 def test_all_members_by_name_are_the_ensemble(models: Path, clips: np.ndarray) -> None:
@@ -109,7 +125,7 @@ def test_a_member_without_weight_can_be_asked_for(
     said = Ensemble(other, 1, members=["spec_cnn"], shifts=False).log_probs({16000: clips})
     member = load_member(models / "members" / "spec_cnn" / "fold1", torch.device("cpu"))
     own = log_softmax(member.logits(clips).astype(np.float64) / 2.0, axis=1)
-    np.testing.assert_allclose(said, log_softmax(0.5 * own, axis=1), atol=1e-5)
+    np.testing.assert_allclose(said, own, atol=1e-5)
 
 
 def test_weights_of_other_members_are_refused(models: Path, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from earwitness.audio.names import has_suffix
+from earwitness.audio.names import SUFFIXES, has_suffix
 from earwitness.audio.problems import printable
 from earwitness.errors import EarwitnessError
 
@@ -27,7 +27,7 @@ def find_audio(paths: Sequence[Path]) -> list[Path]:
     Raises
     ------
     EarwitnessError
-        If a path does not exist or is no file, or nothing was found.
+        If a path does not exist or is no file, a folder cannot be read, or nothing was found.
     """
     files: list[Path] = []
     for path in paths:
@@ -40,7 +40,10 @@ def find_audio(paths: Sequence[Path]) -> list[Path]:
             raise EarwitnessError(f"{printable(path)} cannot be read: {error.strerror}") from error
         files += sorted(_below(path)) if is_folder else [path]
     if not files:
-        raise EarwitnessError(f"no audio files below {', '.join(map(printable, paths))}")
+        raise EarwitnessError(
+            f"no audio files below {', '.join(map(printable, paths))}: folders are searched for "
+            f"names that end in {', '.join(sorted(SUFFIXES))}"
+        )
     return files
 
 
@@ -71,8 +74,15 @@ def read_list(stream: BinaryIO) -> list[Path]:
 
 
 def _below(folder: Path) -> Iterator[Path]:
-    for base, folders, names in os.walk(folder):
+    for base, folders, names in os.walk(folder, onerror=_refuse):
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in names:
             if has_suffix(name) and not name.startswith("."):
                 yield Path(base, name)
+
+
+def _refuse(error: OSError) -> None:
+    """Tell of a folder that cannot be read, which os.walk would pass over."""
+    raise EarwitnessError(
+        f"{printable(error.filename)} cannot be read: {error.strerror}"
+    ) from error

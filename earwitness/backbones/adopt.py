@@ -5,6 +5,7 @@ change to one backbone leaves the others as they are; this writes the two short 
 then finds.
 """
 
+import argparse
 import sys
 from pathlib import Path
 
@@ -101,11 +102,13 @@ def _record(record: DerivedRecord) -> str:
 
 def main() -> int:
     """Adopt the bundle named on the command line."""
-    if len(sys.argv) != 2:
-        print("usage: python -m earwitness.backbones.adopt NAME", file=sys.stderr)
-        return 2
+    parser = argparse.ArgumentParser(
+        prog="python -m earwitness.backbones.adopt",
+        description="Make a speech model of torchaudio a backbone of this project, by name.",
+    )
+    parser.add_argument("name", help="of a bundle in torchaudio.pipelines, as HUBERT_XLARGE")
     try:
-        record = adopt(sys.argv[1], Path(__file__).parent)
+        record = adopt(parser.parse_args().name, Path(__file__).parent)
     except EarwitnessError as mistake:
         print(mistake, file=sys.stderr)
         return 2

@@ -60,7 +60,13 @@ def add_options(predict: argparse.ArgumentParser) -> None:
         "standard input, one a line (or separated by NUL, as find -print0 does)",
     )
     add("--format", choices=("table", "csv", "json"), default="table", help="default: table")
-    add("--top", type=int, default=3, metavar="N", help="classes a row set; default: 3")
+    add(
+        "--top",
+        type=int,
+        default=3,
+        metavar="N",
+        help="how many classes to give for a file or window; default: 3",
+    )
     add(
         "--on-bad",
         choices=("fail", "drop"),
@@ -77,7 +83,8 @@ def _add_cutting(group: argparse._ArgumentGroup) -> None:
         "--window",
         type=float,
         metavar="SECONDS",
-        help="length of a window; a shorter one is padded; default: the models' clip length",
+        help="length of a window, at most the models' clip length, which is the default (5 s of "
+        "ESC-50); shorter ones are padded",
     )
     group.add_argument(
         "--hop",
@@ -105,8 +112,9 @@ def _add_models(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--members",
         metavar="NAMES",
-        help="only these members of the ensemble, as in spec_cnn,mn04; their fitted weights are "
-        "scaled up to the sum of all members' weights; default: all members",
+        help="only these members of the ensemble, as in spec_cnn,mn04, with their fitted "
+        "weights, scaled up if they sum to less than 1; one alone has its own calibrated "
+        "probabilities; default: all members",
     )
     group.add_argument(
         "--fold",

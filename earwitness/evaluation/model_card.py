@@ -13,7 +13,11 @@ from earwitness.evaluation.report import NOT_A_MEMBER, format_markdown, markdown
 TEMPLATE = Path(__file__).parent / "model_card.md"
 
 
-def render_model_card(summary: Mapping[str, Any], compute: pd.DataFrame | None) -> str:
+def render_model_card(
+    summary: Mapping[str, Any],
+    compute: pd.DataFrame | None,
+    trained_with: Mapping[str, Mapping[str, Any]],
+) -> str:
     """Write the model card.
 
     Parameters
@@ -22,6 +26,8 @@ def render_model_card(summary: Mapping[str, Any], compute: pd.DataFrame | None) 
         Content of ``metrics/summary.json``.
     compute : pd.DataFrame or None
         From `earwitness.evaluation.compute.compute_table`; None if no run was recorded.
+    trained_with : mapping
+        That of ``metrics/environment.json``: of each member its device, precision and threads.
 
     Returns
     -------
@@ -39,7 +45,7 @@ def render_model_card(summary: Mapping[str, Any], compute: pd.DataFrame | None) 
         ),
         "results": format_markdown(summary),
         "calibration": _calibration(summary["ensemble"], members),
-        "compute": _compute(compute),
+        "compute": _compute(compute, trained_with),
         "classes": str(data["classes"]),
         "licences": _licences(members),
     }
@@ -84,7 +90,7 @@ def _calibration(ensemble: Mapping[str, Any], members: Iterable[str]) -> str:
     return f"{text} Mean ± standard deviation over folds:\n\n{markdown_table(rows)}"
 
 
-def _compute(compute: pd.DataFrame | None) -> str:
+def _compute(compute: pd.DataFrame | None, trained_with: Mapping[str, Mapping[str, Any]]) -> str:
     if compute is None:
         return "No run was recorded; README.md says how long one takes."
     rows = [["stage", "runs", "minutes in all", "peak memory (MiB)"]]
@@ -92,9 +98,18 @@ def _compute(compute: pd.DataFrame | None) -> str:
         [str(stage), str(runs), f"{minutes:.1f}", str(peak)]
         for stage, runs, minutes, peak in compute.itertuples(index=False)
     ]
+    ways: dict[str, list[str]] = {}
+    for name, facts in trained_with.items():
+        way = (
+            f"on {facts['device']} ({facts['cpu_capability']}) in {facts['precision']}, "
+            f"{facts['threads']} thread{'' if facts['threads'] == 1 else 's'} a stage"
+        )
+        ways.setdefault(way, []).append(f"`{name}`")
+    trained = "; ".join(f"{', '.join(names)} {way}" for way, names in ways.items())
     total = f"{compute['minutes'].sum():.0f}"
-    return f"{total} minutes of stages, each counted from its start to its end:\n\n" + (
-        markdown_table(rows)
+    return (
+        f"Trained: {trained}. {total} minutes of stages, each counted from its start to its "
+        f"end:\n\n{markdown_table(rows)}"
     )
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ValidationError
 from scipy.special import log_softmax
 
 from earwitness.errors import EarwitnessError
@@ -42,6 +43,9 @@ class OnnxModel:
             _check_shapes(self._session, self.facts)
         except ValueError as error:
             reason = str(error).splitlines()[-1].strip()
+            if isinstance(error, ValidationError):
+                first = error.errors(include_url=False)[0]
+                reason = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
             raise EarwitnessError(
                 f"{path} is not a model that `dvc repro export` wrote ({reason}): name one of "
                 "exports/*.onnx"

@@ -4,6 +4,7 @@
 vl-convert-python, which requirements.txt pins; other pages load them from a server on the net.
 """
 
+import argparse
 import hashlib
 import sys
 from pathlib import Path
@@ -60,7 +61,12 @@ def render_template() -> str:
 
 
 if __name__ == "__main__":
+    parser = argparse.ArgumentParser(
+        prog="python -m earwitness.plots.offline",
+        description="Write the page that `dvc plots show` puts its charts in.",
+    )
+    parser.add_argument("page", type=Path, help=".dvc/plots/page.html, as .dvc/config names it")
     try:
-        write_text(Path(sys.argv[1]), render_template())
+        write_text(parser.parse_args().page, render_template())
     except EarwitnessError as mistake:
         sys.exit(str(mistake))

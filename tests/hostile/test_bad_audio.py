@@ -210,7 +210,12 @@ def test_a_name_is_no_formula_in_the_csv(
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("n" * 5000 + ".wav", "File name too long"), ("closed/a.wav", "Permission denied")],
+    [
+        ("n" * 5000 + ".wav", "File name too long"),
+        ("closed/a.wav", "Permission denied"),
+        ("closed", "closed cannot be read: Permission denied"),
+        (".", "closed cannot be read: Permission denied"),
+    ],
 )
 def test_predict_refuses_what_it_cannot_look_at(
     name: str, message: str, open_folder: Path, models: Path, as_nobody: AsNobody

@@ -187,6 +187,8 @@ GOOD = {"members": ["spec_cnn"], "folds": {"1": FOLD}}
         {"folds": {"../1": FOLD}},
         {"folds": {"1": {}}},
         {"folds": {"1": FOLD | {"weights": {"spec_cnn": float("nan")}}}},
+        {"folds": {"1": FOLD | {"weights": {"spec_cnn": -1.0}}}},
+        {"folds": {"1": FOLD | {"weights": {}}}},
         {"folds": {"1": FOLD | {"temperatures": {"spec_cnn": 0.0}}}},
         {"folds": {"1": FOLD | {"temperatures": {"spec_cnn": "1"}}}},
         {"folds": [FOLD]},
@@ -209,7 +211,7 @@ def test_an_ensemble_that_was_tampered_with(
     assert main(["predict", str(sound), "--model", str(models)]) == 2
     said = capsys.readouterr()
     assert said.out == ""
-    assert "ensemble.json cannot be read" in said.err
+    assert "ensemble.json is damaged" in said.err
 
 
 @pytest.mark.parametrize("content", ["", "[]", "[" * 100_000, "\0", '{"members": {}}'])
@@ -220,4 +222,4 @@ def test_a_file_that_is_no_ensemble(
     (models / "a.wav").write_bytes(encode("WAV"))
     (models / "ensemble.json").write_text(content)
     assert main(["predict", str(models / "a.wav"), "--model", str(models)]) == 2
-    assert "ensemble.json cannot be read" in capsys.readouterr().err
+    assert "ensemble.json is damaged" in capsys.readouterr().err
