@@ -72,8 +72,9 @@ function filter() {
 function showPage() {
   const pages = Math.max(1, Math.ceil(shown.length / PAGE));
   byId("list").replaceChildren(...shown.slice(page * PAGE, (page + 1) * PAGE).map(clipRow));
-  byId("count").textContent =
-    `${shown.length} of ${clips.length} clips, page ${page + 1} of ${pages}`;
+  byId("count").textContent = shown.length
+    ? `${shown.length} of ${clips.length} clips, page ${page + 1} of ${pages}`
+    : `None of ${clips.length} clips is like that: change a filter, or show all clips.`;
   byId("previous").disabled = page === 0;
   byId("next").disabled = page >= pages - 1;
 }
@@ -100,7 +101,7 @@ function clipRow(clip) {
   guesses.append(...models.map((name, model) => modelColumn(clip, name, model)));
   return element(
     "li", { className: `clip ${verdict}`, tabIndex: -1 },
-    title, element("div", {}, picture, player), guesses
+    title, element("div", { className: "sound" }, picture, player), guesses
   );
 }
 
