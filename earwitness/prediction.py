@@ -17,6 +17,7 @@ from earwitness.ensemble import combine
 from earwitness.errors import EarwitnessError
 from earwitness.inference.member import Member, load_member
 from earwitness.inference.shared import SharedMember
+from earwitness.schema.problems import describe
 
 FloatArray = NDArray[np.float64]
 Clips = NDArray[np.float32]
@@ -179,10 +180,9 @@ def _read(path: Path, fold: int | str) -> tuple[_Fitted, dict[str, _FittedFold]]
             "name another folder with --model"
         ) from error
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(map(str, first["loc"])) or "the file"
+        first = describe(error, _Fitted)[0].lstrip(": ")  # of the whole, it has no path
         raise EarwitnessError(
-            f"{path} is damaged ({place}: {first['msg']}): write it with `dvc repro ensemble`"
+            f"{path} is damaged ({first}): write it with `dvc repro ensemble`"
         ) from error
     if fold == "all":
         return fitted, fitted.folds

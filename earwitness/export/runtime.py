@@ -10,6 +10,7 @@ from scipy.special import log_softmax
 
 from earwitness.errors import EarwitnessError
 from earwitness.export.facts import Facts, from_properties
+from earwitness.schema.problems import describe
 
 
 class OnnxModel:
@@ -42,10 +43,7 @@ class OnnxModel:
             self.facts = from_properties({k: v for k, v in found.items() if k in known})
             _check_shapes(self._session, self.facts)
         except ValueError as error:
-            reason = str(error).splitlines()[-1].strip()
-            if isinstance(error, ValidationError):
-                first = error.errors(include_url=False)[0]
-                reason = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+            reason = describe(error, Facts)[0] if isinstance(error, ValidationError) else str(error)
             raise EarwitnessError(
                 f"{path} is not a model that `dvc repro export` wrote ({reason}): name one of "
                 "exports/*.onnx"
