@@ -15,6 +15,7 @@ REQUIRED = ("filename", "fold", "target", "category")
 OPTIONAL = ("src_file", "take")
 WHOLE_NUMBER = re.compile(r"\d{1,9}")
 ESC_NAME = re.compile(r"(?P<fold>\d{1,9})-(?P<src_file>.+)-(?P<take>[^-]+)-(?P<target>\d{1,9})")
+CONTROL_CODE = re.compile(f"[{CONTROL}]")
 MAX_CSV_BYTES = 200_000_000
 MAX_CATEGORY = 200
 HEADER_CHARACTERS = 1 << 16
@@ -66,14 +67,15 @@ def read_table(table: Path) -> pd.DataFrame:
     _check_numbers(table, rows)
     _check_one_name_per_class(table, rows)
     for column in rows.columns.difference(["filename"]):
-        if rows[column].str.contains(f"[{CONTROL}]").any():
+        if any(map(CONTROL_CODE.search, rows[column].unique())):
             raise EarwitnessError(
                 f"{table}: some clips have line breaks or control codes in {column}"
             )
-    given = [rows[column] if column in rows else [""] * len(rows) for column in OPTIONAL]
-    named = map(_source_of, rows["filename"], rows["fold"], rows["target"])
-    for column, texts, found in zip(OPTIONAL, given, zip(*named, strict=True), strict=True):
-        rows[column] = [text or other for text, other in zip(texts, found, strict=True)]
+    # One column after the other: the pairs of a large collection would take memory of their own.
+    for place, column in enumerate(OPTIONAL):
+        given = rows[column] if column in rows else [""] * len(rows)
+        named = map(_source_of, rows["filename"], rows["fold"], rows["target"])
+        rows[column] = [text or found[place] for text, found in zip(given, named, strict=True)]
     checked: pd.DataFrame = rows[[*REQUIRED, *OPTIONAL]]
     return checked
 
@@ -107,7 +109,8 @@ def _read_text(table: Path) -> pd.DataFrame:
 def _check_numbers(table: Path, rows: pd.DataFrame) -> None:
     """Check folds and targets, and take leading zeros off them."""
     for column in ("fold", "target"):
-        wrong = rows[~rows[column].map(lambda text: bool(WHOLE_NUMBER.fullmatch(text)))]
+        texts = rows[column].unique()
+        wrong = rows[rows[column].isin([t for t in texts if not WHOLE_NUMBER.fullmatch(t)])]
         if not wrong.empty:
             raise EarwitnessError(
                 f"{table}: {column} must be a whole number from 0 up, but is not for "
@@ -119,7 +122,7 @@ def _check_numbers(table: Path, rows: pd.DataFrame) -> None:
                     ]
                 )
             )
-        rows[column] = rows[column].map(lambda text: str(int(text)))
+        rows[column] = rows[column].map({text: str(int(text)) for text in texts})
 
 
 def _check_one_name_per_class(table: Path, rows: pd.DataFrame) -> None:
