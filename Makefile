@@ -79,7 +79,7 @@ repro: $(PAGE) ## the whole pipeline; DATA=/path/to/ESC-50, JOBS=2, PROFILE=quic
 bits: $(INSTALLED) ## fold 1 of the default members, trained twice: are all bits the same? (DATA=...)
 	@$(BIN)/python -m profiles.bits -j $(JOBS) $(if $(DATA),--data "$$DATA")
 
-bench: $(PAGE) ## what the pipeline does, timed beside the notebook's way: docs/benchmarks.md (a quarter of an hour)
+bench: $(PAGE) ## what the pipeline does, timed beside the notebook's way: docs/benchmarks.md (25 minutes)
 	@# DATA is where the real clips are from; without it, the demo's are taken.
 	@$(if $(DATA),EARWITNESS_DATA="$(DATA)") $(BIN)/python -m benchmarks
 
