@@ -79,7 +79,7 @@ def fit_folds(
     """
     return {
         fold: _fit_fold(predictions, members, fold, read_fold(*split_files, fold), params)
-        for fold in sorted(folds)
+        for fold in folds
     }
 
 

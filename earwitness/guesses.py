@@ -1,12 +1,18 @@
 """What a model says of a person's files, and how it is laid out."""
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Literal
 
+from earwitness.audio.names import CONTROL
+from earwitness.audio.problems import printable
 from earwitness.store.atomic import FORMULA_STARTS
+
+# What os.fsdecode makes of bytes that are no UTF-8 are lone surrogates.
+NO_TEXT = re.compile(rf"[{CONTROL}\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -16,7 +22,7 @@ class Guess:
     Attributes
     ----------
     file : str
-        The file as it was named or found, in printable characters.
+        The file as it was named or found.
     scope : {"file", "window"}
         What the guess is about. Every file has rows of its own; those of a recording that was
         cut into windows are the mean of the windows' probabilities.
@@ -59,6 +65,7 @@ def render(guesses: Sequence[Guess], form: str) -> str:
     import pandas as pd  # a third of a second that a table can do without
 
     table = pd.DataFrame([vars(guess) for guess in guesses])
+    table["file"] = table["file"].map(_without_control)
     if form == "csv":
         for column in ("file", "label"):
             table[column] = table[column].map(_no_formula)
@@ -77,9 +84,9 @@ def clock(seconds: float) -> str:
 
 def _table(guesses: Sequence[Guess]) -> Iterator[str]:
     """Name each file once, and each window where there are any."""
-    width = max(len(guess.file) for guess in guesses)
     parts: list[tuple[str, str, list[Guess]]] = []
-    for name, of_file in groupby(guesses, key=lambda guess: guess.file):
+    for file, of_file in groupby(guesses, key=lambda guess: guess.file):
+        name = printable(file)
         windows = 0
         for (scope, start, end), own in groupby(of_file, lambda g: (g.scope, g.start, g.end)):
             heading = f"{clock(start)} - {clock(end)}"
@@ -87,13 +94,18 @@ def _table(guesses: Sequence[Guess]) -> Iterator[str]:
                 heading = f"mean of {windows} windows" if windows else ""
             parts.append(("" if windows else name, heading, list(own)))
             windows = windows + 1 if scope == "window" else 0
-    times = max(len(heading) for _, heading, _ in parts)
+    width, times = (max(len(part[column]) for part in parts) for column in (0, 1))
     for name, heading, rows in parts:
         for row in rows:
             first = row.rank == 1
             place = f"  {heading if first else '':<{times}}" if times else ""
             shown = name if first else ""
             yield f"{shown:<{width}}{place}  {row.probability:6.3f}  {row.label}"
+
+
+def _without_control(name: str) -> str:
+    """Escape what steers terminals or ends a line, and bytes that are no UTF-8, in a name."""
+    return NO_TEXT.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), name)
 
 
 def _no_formula(cell: str) -> str:

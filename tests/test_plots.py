@@ -41,13 +41,14 @@ def draw_curves(path: Path, models: int = 3, folds: int = 5, epochs: int = 4) ->
     plot_curves(pd.concat(runs), path)
 
 
-def draw_confusion(path: Path, classes: int = 50) -> None:
+def draw_confusion(path: Path, classes: int = 50, suffix: str = "") -> None:
     rng = np.random.default_rng(0)
     actual = rng.integers(0, classes, 300)
     predicted = np.where(rng.random(300) < 0.8, actual, rng.integers(0, classes, 300))
-    categories = np.array(names(classes))
-    table = pd.DataFrame({"actual": categories[actual], "predicted": categories[predicted]})
-    plot_confusion(table, names(classes), path)
+    categories = [name + suffix for name in names(classes)]
+    of = np.array(categories)
+    table = pd.DataFrame({"actual": of[actual], "predicted": of[predicted]})
+    plot_confusion(table, categories, path)
 
 
 def draw_per_class(path: Path, models: int = 3, classes: int = 50) -> None:
@@ -118,6 +119,17 @@ def test_the_background_is_light_and_something_is_drawn(draw: Callable, tmp_path
 def test_the_smallest_case_is_drawn(draw: Callable, sizes: dict, tmp_path: Path) -> None:
     draw(tmp_path / "small.png", **sizes)
     assert imread(tmp_path / "small.png").std() > 0
+
+
+@pytest.mark.parametrize("suffix", ["", " with a name as long as a sentence"])
+@pytest.mark.parametrize("classes", [2, 5])
+def test_the_title_of_few_classes_is_whole(classes: int, suffix: str, tmp_path: Path) -> None:
+    draw_confusion(tmp_path / "few.png", classes, suffix)
+    image = imread(tmp_path / "few.png")[..., :3]
+    top = image[: image.shape[0] // 10]
+    assert (top < 0.5).any()
+    assert (top[:, :5] == 1).all()
+    assert (top[:, -5:] == 1).all()
 
 
 def test_curves_of_models_that_were_not_trained(tmp_path: Path) -> None:

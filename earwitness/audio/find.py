@@ -1,44 +1,53 @@
 """Finding audio files where a person points at."""
 
 import os
+import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 from earwitness.audio.names import SUFFIXES, has_suffix
-from earwitness.audio.problems import printable
+from earwitness.audio.problems import enumerate_problems, printable
 from earwitness.errors import EarwitnessError
 
+FOLDER, FILE = "folder", "file"
 
-def find_audio(paths: Sequence[Path]) -> list[Path]:
+
+def find_audio(paths: Sequence[str], on_bad: Literal["fail", "drop"] = "fail") -> list[str]:
     """List files, and the audio files below folders.
 
     Parameters
     ----------
-    paths : sequence of Path
+    paths : sequence of str
         Files are taken whatever their name; folders are searched for audio files by their
         ending, hidden ones left out.
+    on_bad : {"fail", "drop"}
+        Whether paths that are neither files nor folders are an error, which names them all, or
+        listed like the others, for whoever reads them to leave out.
 
     Returns
     -------
-    list of Path
-        In the order given, folders sorted. Not all of them need be readable.
+    list of str
+        In the order given, and as they were given; those of a folder sorted. Not all of them
+        need be readable.
 
     Raises
     ------
     EarwitnessError
         If a path does not exist or is no file, a folder cannot be read, or nothing was found.
     """
-    files: list[Path] = []
+    files: list[str] = []
+    problems: list[str] = []
     for path in paths:
-        try:
-            is_folder = path.is_dir()
-            if not is_folder and not path.is_file():
-                how = "is a pipe or device, not a file" if path.exists() else "does not exist"
-                raise EarwitnessError(f"{printable(path)} {how}")
-        except OSError as error:
-            raise EarwitnessError(f"{printable(path)} cannot be read: {error.strerror}") from error
-        files += sorted(_below(path)) if is_folder else [path]
+        kind = _kind(path)
+        files += map(str, sorted(_below(path))) if kind == FOLDER else [path]
+        if kind not in (FOLDER, FILE):
+            problems.append(f"{printable(path)} {kind}")
+    if problems and on_bad == "fail":
+        told = f"{len(problems)} of {len(paths)} paths cannot be used:\n"
+        raise EarwitnessError(
+            problems[0] if len(problems) == 1 else told + enumerate_problems(problems)
+        )
     if not files:
         raise EarwitnessError(
             f"no audio files below {', '.join(map(printable, paths))}: folders are searched for "
@@ -47,7 +56,20 @@ def find_audio(paths: Sequence[Path]) -> list[Path]:
     return files
 
 
-def read_list(stream: BinaryIO) -> list[Path]:
+def _kind(path: str) -> str:
+    """Tell files from folders, and what is wrong with anything else."""
+    try:
+        mode = Path(path).stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return "does not exist"
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+    if stat.S_ISDIR(mode):
+        return FOLDER
+    return FILE if stat.S_ISREG(mode) else "is a pipe or device, not a file"
+
+
+def read_list(stream: BinaryIO) -> list[str]:
     """Read paths from a stream.
 
     Parameters
@@ -57,7 +79,7 @@ def read_list(stream: BinaryIO) -> list[Path]:
 
     Returns
     -------
-    list of Path
+    list of str
         As they were written.
 
     Raises
@@ -67,13 +89,13 @@ def read_list(stream: BinaryIO) -> list[Path]:
     """
     content = stream.read()
     lines = content.split(b"\0") if b"\0" in content else content.splitlines()
-    paths = [Path(os.fsdecode(line)) for line in lines if line]
+    paths = [os.fsdecode(line) for line in lines if line]
     if not paths:
         raise EarwitnessError("the list on standard input is empty: give paths, one a line")
     return paths
 
 
-def _below(folder: Path) -> Iterator[Path]:
+def _below(folder: str) -> Iterator[Path]:
     for base, folders, names in os.walk(folder, onerror=_refuse):
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in names:

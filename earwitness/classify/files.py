@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from earwitness.audio.problems import enumerate_problems, printable
+from earwitness.audio.problems import enumerate_problems
 from earwitness.audio.windows import Excerpt, Windowing, read_excerpts
 from earwitness.classify.classifier import Classifier
 from earwitness.errors import EarwitnessError
@@ -39,7 +39,7 @@ Item = tuple[int, Excerpt]
 
 
 def classify_files(
-    files: Sequence[Path],
+    files: Sequence[str],
     model: Classifier,
     windowing: Windowing | None,
     top: int,
@@ -51,8 +51,9 @@ def classify_files(
 
     Parameters
     ----------
-    files : sequence of Path
-        Audio files of any rate and length that soundfile decodes.
+    files : sequence of str
+        Audio files of any rate and length that soundfile decodes, by the names they are to have
+        in the result.
     model : Classifier
         What classifies them.
     windowing : Windowing or None
@@ -60,8 +61,8 @@ def classify_files(
     top : int
         Classes a file or window.
     on_bad : {"fail", "drop"}
-        Whether files that cannot be decoded are an error or left out with a warning; either
-        names them all.
+        Whether files that are missing or cannot be decoded are an error or left out with a
+        warning; either names them all.
     workers : int
         Batches side by side, in threads.
 
@@ -74,7 +75,7 @@ def classify_files(
     Raises
     ------
     EarwitnessError
-        If files cannot be decoded.
+        If files cannot be read or decoded.
     """
     problems: dict[int, str] = {}
     heard: dict[int, list[Heard]] = defaultdict(list)
@@ -91,12 +92,12 @@ def classify_files(
         guess
         for place, path in enumerate(files)
         if place not in problems
-        for guess in _guesses(printable(path), heard[place], model.categories, top)
+        for guess in _guesses(path, heard[place], model.categories, top)
     ]
 
 
 def _read(
-    files: Sequence[Path],
+    files: Sequence[str],
     model: Classifier,
     windowing: Windowing | None,
     on_bad: OnBad,
@@ -106,7 +107,8 @@ def _read(
     rates = sorted(model.sample_rates)
     for place, path in enumerate(files):
         try:
-            for excerpt in read_excerpts(path, rates, model.seconds, model.resampler, windowing):
+            excerpts = read_excerpts(Path(path), rates, model.seconds, model.resampler, windowing)
+            for excerpt in excerpts:
                 if not (problems and on_bad == "fail"):
                     yield place, excerpt
         except EarwitnessError as error:

@@ -2,6 +2,8 @@
 
 import argparse
 import gc
+import io
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -54,7 +56,6 @@ def add_options(predict: argparse.ArgumentParser) -> None:
     add(
         "paths",
         nargs="+",
-        type=Path,
         metavar="PATH",
         help="a file; a folder, which is searched with its subfolders; or - to read paths from "
         "standard input, one a line (or separated by NUL, as find -print0 does)",
@@ -71,7 +72,8 @@ def add_options(predict: argparse.ArgumentParser) -> None:
         "--on-bad",
         choices=("fail", "drop"),
         default="fail",
-        help="whether files that cannot be decoded are an error or left out; default: fail",
+        help="whether files that are missing or cannot be decoded are an error or left out; "
+        "default: fail",
     )
     _add_cutting(predict.add_argument_group("long recordings"))
     _add_models(predict.add_argument_group("models"))
@@ -159,10 +161,10 @@ def predict_files(options: argparse.Namespace) -> int:
         from earwitness.classify.files import classify_files
         from earwitness.guesses import render
 
-        paths: list[Path] = []
+        paths: list[str] = []
         for path in options.paths:
-            paths += read_list(sys.stdin.buffer) if str(path) == "-" else [path]
-        files = find_audio(paths)
+            paths += read_list(sys.stdin.buffer) if path == "-" else [path]
+        files = find_audio(paths, options.on_bad)
         model, workers = _load(options)
     windowing = None
     if not options.no_windows:
@@ -170,8 +172,23 @@ def predict_files(options: argparse.Namespace) -> int:
     guesses = classify_files(
         files, model, windowing, options.top, on_bad=options.on_bad, workers=workers
     )
-    print(render(guesses, options.format), end="", flush=True)
+    _print(render(guesses, options.format), options.format)
     return 0
+
+
+def _print(text: str, form: str) -> None:
+    """Write to standard output: data as UTF-8, a table in what the terminal can show."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        encoding = None if form == "table" else "utf-8"
+        sys.stdout.reconfigure(encoding=encoding, errors="backslashreplace")
+    try:
+        print(text, end="", flush=True)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        # Python would try it once more at its end, and tell of that.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise EarwitnessError(f"the result cannot be written: {error.strerror}") from error
 
 
 @contextmanager

@@ -41,7 +41,7 @@ class NetworkGraph(MemberGraph):
 
     def shifted(self, waveform: Tensor, shifts: list[int]) -> Tensor:
         """Map clips (B, samples) to logits of copies shifted by frames, (shifts * B, classes)."""
-        logits: Tensor = self.model(_copies(self.front_end(waveform), shifts))
+        logits: Tensor = self.model(rolled_copies(self.front_end(waveform), shifts))
         return logits
 
 
@@ -61,7 +61,7 @@ class PretrainedGraph(MemberGraph):
 
     def shifted(self, waveform: Tensor, shifts: list[int]) -> Tensor:
         """Map clips (B, samples) to logits of copies shifted by samples, (shifts * B, classes)."""
-        x = self.front_end(_copies(waveform, shifts))
+        x = self.front_end(rolled_copies(waveform, shifts))
         boundary, levels = self.model.backbone.run(x, 0, self.model.boundary)
         logits: Tensor = self.model(boundary, levels)
         return logits
@@ -135,12 +135,14 @@ def member_graph(member: Member) -> MemberGraph:
     return PretrainedGraph(member).eval()
 
 
-def _copies(inputs: Tensor, shifts: list[int]) -> Tensor:
+def rolled_copies(inputs: Tensor, shifts: list[int]) -> Tensor:
     """Stack copies of clips (B, ..., T), rolled to the right along the last axis."""
     if shifts == [0]:
         return inputs
     copies: list[Tensor] = []
     for shift in shifts:
-        left, right = inputs[..., :-shift], inputs[..., -shift:]
-        copies.append(torch.cat([right, left], dim=-1) if shift else inputs)
+        # A shift by more than the clip goes round more than once, as in `torch.roll`.
+        cut = shift % int(inputs.shape[-1])
+        left, right = inputs[..., :-cut], inputs[..., -cut:]
+        copies.append(torch.cat([right, left], dim=-1) if cut else inputs)
     return torch.cat(copies)

@@ -11,7 +11,9 @@ from matplotlib.colors import PowerNorm
 from earwitness.plots.style import drawing
 
 CELL_INCHES = 0.26
-MARGIN_INCHES = 2.6
+MARGIN_INCHES = 2.6  # room for names of up to `SHORT` characters, at either axis
+SHORT, CHARACTER_INCHES = 16, 0.07
+LEAST_INCHES = 5.0  # for the title
 
 
 def plot_confusion(confusion: pd.DataFrame, categories: Sequence[str], path: Path) -> None:
@@ -28,7 +30,9 @@ def plot_confusion(confusion: pd.DataFrame, categories: Sequence[str], path: Pat
     """
     counts = count_confusions(confusion, categories)
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    side = CELL_INCHES * len(categories) + MARGIN_INCHES
+    longest = max(map(len, categories))
+    margin = MARGIN_INCHES + CHARACTER_INCHES * max(0, longest - SHORT)
+    side = max(LEAST_INCHES, CELL_INCHES * len(categories) + margin)
     with drawing(path, side, side) as figure:
         axes = figure.subplots()
         # The square root keeps single mistakes (1 of 40 clips) visible.
@@ -55,7 +59,7 @@ def plot_confusion(confusion: pd.DataFrame, categories: Sequence[str], path: Pat
         axes.set_ylabel("actual")
         right = int(np.trace(counts))
         total = max(int(counts.sum()), 1)
-        axes.set_title(f"Ensemble on the test folds: {right} of {total} clips right")
+        figure.suptitle(f"Ensemble on the test folds: {right} of {total} clips right")
 
 
 def count_confusions(confusion: pd.DataFrame, categories: Sequence[str]) -> npt.NDArray[np.int64]:

@@ -70,8 +70,7 @@ def plot_previews(
                     cmap="magma",
                     extent=(0, seconds, 0, channel.shape[0]),
                 )
-            # A dollar sign would start a formula.
-            axes[0, column].set_title(titles[column].replace("$", r"\$"), fontsize=8)
+            axes[0, column].set_title(titles[column], fontsize=8)
             axes[-1, column].set_xlabel("seconds")
         for row, name in enumerate(channels):
             unit = "" if name == "waveform" else "\nmel band"

@@ -12,7 +12,8 @@ from earwitness.store.atomic import atomic_path
 
 # Okabe and Ito (2008), "Color universal design", without yellow, which pales on white.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
-MARKERS = ("o", "s", "^", "D", "v", "P")
+# One more than colours: no two of many models have both in common.
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 ENSEMBLE = "#333333"
 UNIFORM = "#999999"
 GRID = "#DDDDDD"

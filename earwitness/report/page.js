@@ -43,7 +43,7 @@ function filter() {
   const value = Object.fromEntries(controls.map((id) => [id, byId(id).value]));
   const model = judge();
   shown = clips.filter((clip) => {
-    const sure = 100 * sureness(clip, model);
+    const sure = Math.round(1e4 * sureness(clip, model)) / 100;
     return (
       (value.class === "" || clip.target === Number(value.class)) &&
       (value.guess === "" || guessOf(clip, model) === Number(value.guess)) &&
@@ -75,8 +75,11 @@ function showPage() {
   byId("count").textContent = shown.length
     ? `${shown.length} of ${clips.length} clips, page ${page + 1} of ${pages}`
     : `None of ${clips.length} clips is like that: change a filter, or show all clips.`;
+  const focused = document.activeElement;
   byId("previous").disabled = page === 0;
   byId("next").disabled = page >= pages - 1;
+  // A button that is disabled loses the focus, and the keyboard its place on the page.
+  if (focused.disabled) byId("list").firstElementChild?.focus();
 }
 
 function turn(step) {

@@ -2,6 +2,8 @@
 
 import io
 import json
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -108,6 +110,66 @@ def test_paths_can_come_from_standard_input(
     assert code == 0
     names = [Path(name).name for name in table_of(out).file]
     assert names == ["b.flac", "c.ogg", "a.wav", "a.wav"]
+
+
+def test_a_file_is_called_what_it_was_called(
+    predict: Predict, sounds: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever asked can find it again: no name is shortened, changed or made neat."""
+    monkeypatch.chdir(sounds)
+    deep = Path(*["folder with a name" + "." * 100] * 3)
+    deep.mkdir(parents=True)
+    # The last name is not UTF-8.
+    names = [
+        "./a.wav",
+        "-",
+        str(deep / "a.wav"),
+        "caf\xa0e.wav",
+        "日本.wav",
+        os.fsdecode(b"\xe9.wav"),
+    ]
+    for name in names[1:]:
+        shutil.copyfile("a.wav", name)
+    content = "\0".join(names).encode(errors="surrogateescape")
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
+    rows = json.loads(predict("-", "--format", "json", "--top", 1)[1])
+    assert [row["file"] for row in rows] == [*names[:-1], "\\udce9.wav"]
+    table = table_of(predict("./-", *names[2:], "--format", "csv", "--top", 1)[1])
+    assert table.file.tolist() == ["./-", *names[2:-1], "\\udce9.wav"]
+
+
+def test_missing_files_are_all_named_or_all_left_out(
+    predict: Predict, sounds: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    paths = (sounds / "gone1.wav", sounds / "a.wav", sounds / "gone2.wav")
+    code, out, err = predict(*paths)
+    assert (code, out) == (2, "")
+    assert "2 of 3 paths cannot be used" in err
+    assert all(f"gone{number}.wav does not exist" in err for number in (1, 2))
+    code, out, _ = predict(*paths, "--format", "csv", "--top", 1, "--on-bad", "drop")
+    assert code == 0
+    assert table_of(out).file.tolist() == [str(sounds / "a.wav")]
+    assert all(f"gone{number}.wav cannot be read" in caplog.text for number in (1, 2))
+
+
+@pytest.mark.parametrize("form", ["table", "csv", "json"])
+def test_names_need_not_be_in_the_characters_of_the_terminal(
+    predict: Predict, sounds: Path, form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (sounds / "a.wav").rename(sounds / "日本.wav")
+    terminal = io.TextIOWrapper(io.BytesIO(), encoding="latin-1")
+    monkeypatch.setattr(sys, "stdout", terminal)
+    assert predict(sounds / "日本.wav", "--format", form)[0] == 0
+    written = terminal.buffer.getvalue()  # type: ignore[attr-defined]
+    assert (b"\\u65e5\\u672c.wav" if form == "table" else "日本.wav".encode()) in written
+
+
+def test_a_full_disk_is_told(models: Path, sounds: Path) -> None:
+    command = [sys.executable, "-m", "earwitness", "predict", sounds / "a.wav", "--model", models]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == "predict: the result cannot be written: No space left on device\n"
 
 
 def test_results_do_not_depend_on_the_company(

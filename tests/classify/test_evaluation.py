@@ -64,13 +64,13 @@ def assert_equal_to_evaluation(models: Path, clips: list[Clip], seconds: float, 
     waveforms = {r: np.stack([one[0].waveforms[r] for one in excerpts]) for r in rates}
     np.testing.assert_allclose(ensemble.log_probs(waveforms), expected, atol=1e-5, rtol=1e-5)
 
-    few = files[:8]
+    few = [str(file) for file in files[:8]]
     guesses = classify_files(few, ensemble, windowing, len(CLASSES), workers=2)
     said = {(g.file, g.label): g.probability for g in guesses}
     assert len(said) == len(few) * len(CLASSES)
     for file, row in zip(few, np.exp(expected[:8]), strict=True):
         for entry, probability in zip(CLASSES, row, strict=True):
-            assert said[str(file), entry["category"]] == pytest.approx(probability, abs=1e-5)
+            assert said[file, entry["category"]] == pytest.approx(probability, abs=1e-5)
 
 
 def test_files_get_the_logits_of_evaluation(models: Path, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from earwitness.ensemble import combine
 from earwitness.errors import EarwitnessError
 from earwitness.export import writing
 from earwitness.export.exporting import FittedFold, export_fold
+from earwitness.export.graphs import rolled_copies
 from earwitness.export.parity import pick_clips
 from earwitness.export.runtime import OnnxModel
 from earwitness.inference.member import load_member
@@ -130,6 +131,13 @@ def test_without_time_shifts_clips_are_taken_as_they_are(
     logits = {"conv1d": load_member(folders["conv1d"], CPU).logits(clips(16000))}
     expected = combine(logits, fitted.weights, fitted.temperatures)
     np.testing.assert_allclose(model.log_probs({16000: clips(16000)}), expected, atol=0.001)
+
+
+@pytest.mark.parametrize("shift", [-23, -10, -3, 0, 3, 10, 13])
+def test_copies_are_rolled_however_far(shift: int) -> None:
+    """A shift of 1.67 s goes more than once round a clip of one second."""
+    x = torch.arange(20.0).reshape(2, 10)
+    torch.testing.assert_close(rolled_copies(x, [shift, 0]), torch.cat([x.roll(shift, -1), x]))
 
 
 def refuse(*_: object) -> NoReturn:

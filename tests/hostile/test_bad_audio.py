@@ -224,7 +224,7 @@ def test_predict_refuses_what_it_cannot_look_at(
     closed.mkdir(mode=0o700, exist_ok=True)
     closed.chmod(0)
     with as_nobody(), pytest.raises(EarwitnessError, match=message):
-        find_audio([open_folder / name])
+        find_audio([str(open_folder / name)])
 
 
 def test_a_data_set_of_another_user(open_folder: Path, as_nobody: AsNobody) -> None:

@@ -96,6 +96,11 @@ def test_filters_show_the_clips_that_they_name(page: Chrome, scores: HeldOutScor
     slide(page, "least", 70)
     slide(page, "most", 90)
     assert shown(page) == ((sure >= 0.7) & (sure <= 0.9)).sum() > 0
+    # In floating-point numbers, 100 * 0.57 is less than 57.
+    page.execute_script("clips[0].top[0][0][1] = 0.57")
+    slide(page, "least", 57)
+    slide(page, "most", 57)
+    assert shown(page) >= 1
 
 
 def test_another_model_can_be_the_judge(page: Chrome, scores: HeldOutScores) -> None:
@@ -174,6 +179,12 @@ def test_pages_are_turned_by_button_and_by_key(page: Chrome) -> None:
     press(page, "j")
     assert "page 3 of 3" in find(page, "count").text
     assert not find(page, "next").is_enabled()
+    press(page, "k")
+    assert "page 2 of 3" in find(page, "count").text
+    page.execute_script("document.querySelector('#next').focus()")
+    press(page, Keys.ENTER)
+    assert "page 3 of 3" in find(page, "count").text
+    assert page.switch_to.active_element == page.find_elements(By.CSS_SELECTOR, ".clip")[0]
     press(page, "k")
     assert "page 2 of 3" in find(page, "count").text
 
