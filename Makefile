@@ -67,8 +67,6 @@ repro: $(PAGE) ## the whole pipeline; DATA=/path/to/ESC-50, JOBS=2, PROFILE=quic
 			echo "make repro: DATA is linked at data/raw/ESC-50, but data.root in params.yaml names another folder: leave one of them out" >&2; exit 2; }; \
 		mkdir -p data/raw && ln -sfn "$$folder" data/raw/ESC-50; \
 	fi
-	@# A data set that has gone away since must be found or downloaded again.
-	@[ -e data/raw/ESC-50 ] || rm -f data/fetched.json
 	@# What check reads is params.yaml as it is, which a profile overrides.
 	@$(if $(filter default,$(PROFILE)),$(WITH_VENV) $(BIN)/python -m earwitness check)
 	@# The same as `dvc repro`, which runs its stages one by one: those of a fold need one core

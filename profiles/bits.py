@@ -26,7 +26,6 @@ NAME = "bits"
 TARGET = "ensemble"
 # Shown of a hash: as much as tells two of them apart.
 DIGITS = 12
-DOWNLOADS = Path("models", "pretrained", "incoming")
 
 Hashes = Mapping[tuple[str, str], str]
 
@@ -150,16 +149,11 @@ def make_workspace(data: Path | None) -> Workspace:
     source = (data or Path(given or REPOSITORY / root)).expanduser().resolve()
     if not source.is_dir():
         raise EarwitnessError(f"there is no folder {source}: make bits DATA=/path/to/ESC-50")
-    folder = Path(".profiles", NAME)
-    if (REPOSITORY / folder).exists():
-        shutil.rmtree(REPOSITORY / folder)
-    workspace = Workspace(folder, params)
-    # Weights that were downloaded once are not downloaded again.
-    for place, target in ((root, source), (DOWNLOADS, REPOSITORY / DOWNLOADS)):
-        target.mkdir(parents=True, exist_ok=True)
-        link = workspace.root / place
-        link.parent.mkdir(parents=True, exist_ok=True)
-        link.symlink_to(target, target_is_directory=True)
+    workspace = Workspace(Path(".profiles", NAME), params, empty=True)
+    # Not at data.root of params.yaml, which may be outside the workspace.
+    link = workspace.root / read_document(workspace.root / "params.yaml")["data"]["root"]
+    link.parent.mkdir(parents=True)
+    link.symlink_to(source, target_is_directory=True)
     return workspace
 
 

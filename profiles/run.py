@@ -10,7 +10,6 @@ import argparse
 import io
 import json
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Mapping
@@ -23,7 +22,7 @@ from ruamel.yaml import YAML
 from earwitness.errors import EarwitnessError
 from earwitness.schema.problems import suggest
 from earwitness.store.atomic import write_json
-from profiles.workspace import REPOSITORY, Workspace
+from profiles.workspace import REPOSITORY, Workspace, run_module
 from stages.document import read_document
 
 RESULTS = Path("metrics", "profiles")
@@ -113,16 +112,16 @@ def run_profile(name: str, jobs: int) -> None:
     """
     began = time.time()
     if name == DEFAULT:
-        root = REPOSITORY
-        command = [sys.executable, "-m", "earwitness", "repro", "-j", str(jobs)]
-        if subprocess.run(command, cwd=root, check=False).returncode:
-            raise EarwitnessError("`python -m earwitness repro` failed")
+        root, targets = REPOSITORY, []
     else:
-        workspace = Workspace(Path(".profiles", name), profile_params(name))
-        root = workspace.root
+        root = Workspace(Path(".profiles", name), profile_params(name)).root
         _link_data(root)
         # The pages about single clips are not what a profile is for; `dvc repro` there makes them.
-        workspace.run("earwitness", "repro", "-j", str(jobs), "evaluate")
+        targets = ["evaluate"]
+    if not (root / read_document(root / "params.yaml")["data"]["root"]).exists():
+        # By force: DVC remembers that it was fetched once, and would not look whether it is there.
+        run_module(["dvc", "repro", "--single-item", "--force", "fetch"], root)
+    run_module(["earwitness", "repro", "-j", str(jobs), *targets], root)
     elapsed = (time.time() - began) / 60
     of_stages = minutes_of_stages(root)
     if of_stages is None or (root / LOG).stat().st_mtime < began:
@@ -144,7 +143,11 @@ def _link_data(root: Path) -> None:
     """Give a workspace the repository's data set, if it has one."""
     data = Path(read_document(root / "params.yaml")["data"]["root"])
     source, link = (REPOSITORY / data).resolve(), root / data
-    if source.exists() and not os.path.lexists(link):
+    if not source.exists():
+        return
+    if link.is_symlink() and link.resolve() != source:
+        link.unlink()  # to the data set of an earlier run
+    if not os.path.lexists(link):
         link.parent.mkdir(parents=True, exist_ok=True)
         link.symlink_to(source)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 
 from earwitness.audio.dataset import Clip
+from earwitness.backbones.obtain import pin
 from earwitness.backbones.registry import get_record
 from earwitness.checkup.estimate import estimate_backbone, estimate_network, estimate_prepare
 from earwitness.checkup.finding import Finding, render
@@ -84,12 +85,18 @@ def _look(start_seconds: float) -> Iterator[Finding]:
 
 
 def _look_for_weights(params: ParamsFile) -> Iterator[Finding]:
-    folders = [Path(params.get("weights", WeightsParams).incoming)]
+    section = params.get("weights", WeightsParams)
+    folders = [Path(section.incoming)]
     if given := os.environ.get("EARWITNESS_WEIGHTS"):
         folders.insert(0, Path(given))
     for name in params.get("model.backbones", tuple):
         converted = Path(f"models/pretrained/{name}.safetensors")
-        yield check_weights(get_record(name), converted, folders)
+        try:
+            record = pin(get_record(name), section.sha256)
+        except EarwitnessError as error:
+            yield Finding("weights", "problem", str(error))
+            continue
+        yield check_weights(record, converted, folders)
 
 
 def _estimate(params: ParamsFile, clips: list[Clip]) -> Iterator[Work]:

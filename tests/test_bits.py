@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from earwitness.errors import EarwitnessError
 from profiles import bits
 from profiles.bits import NAME, compare, render
 from profiles.run import profile_params
-from profiles.workspace import Workspace
+from profiles.workspace import INCOMING, Workspace
 from stages.document import read_document
 from tests.synthetic import write_dataset
 from tests.workspace import ROOT, small_params
@@ -65,6 +66,10 @@ def test_a_planted_difference_is_found_and_told(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     workspace = make_workspace()
+    assert (workspace.root / ".dvc" / "plots" / "page.html").is_file()
+    assert (workspace.root / INCOMING).resolve() == ROOT / INCOMING
+    with pytest.raises(EarwitnessError, match="another process works in"):
+        make_workspace()
     with (workspace.root / "stages" / "splits.py").open("a") as stream:
         stream.write(RANDOM)
     monkeypatch.setattr(bits, "make_workspace", lambda data: workspace)

@@ -55,6 +55,11 @@ def fetch(
             log.warning("%s is there already: %s is not used", root, link_from)
         return "found"
     if link_from is not None:
+        if not link_from.is_dir():
+            raise EarwitnessError(
+                f"there is no folder {link_from}, from which the data set was to be taken "
+                "(EARWITNESS_DATA)"
+            )
         find_csv(link_from)
         root.parent.mkdir(parents=True, exist_ok=True)
         root.symlink_to(link_from.resolve(), target_is_directory=True)

@@ -78,14 +78,17 @@ def obtain(record: BackboneRecord, folders: Sequence[Path]) -> Path:
         If a file of that name has another hash, if none is pinned (the message then gives the
         file's), or if no folder has it and it cannot be downloaded.
     """
-    transport = record.transport
-    places = list(folders)
-    if isinstance(transport, HubFile):
-        places.append(Path(torch.hub.get_dir()) / "checkpoints")
     try:
-        return _obtain(transport, record.name, "weights", places)
+        return _obtain(record.transport, record.name, "weights", places(record, folders))
     except DownloadError as error:
         raise EarwitnessError(_ways_out(record, folders, str(error))) from error
+
+
+def places(record: BackboneRecord, folders: Sequence[Path]) -> list[Path]:
+    """List where `obtain` looks for the published file of a backbone: `folders`, torch's hub."""
+    if isinstance(record.transport, HubFile):
+        return [*folders, Path(torch.hub.get_dir()) / "checkpoints"]
+    return list(folders)
 
 
 def _obtain(

@@ -4,11 +4,13 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Sequence
+from http.client import HTTPException
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from earwitness.audio.dataset import Clip, find_clips
 from earwitness.audio.decode import decode
-from earwitness.backbones.obtain import obtain
+from earwitness.backbones.obtain import obtain, places
 from earwitness.backbones.record import BackboneRecord, Wheel
 from earwitness.checkup.finding import Finding
 from earwitness.errors import EarwitnessError
@@ -41,7 +43,9 @@ def check_data(
         Empty where the data set is not on this machine.
     """
     root = Path(params.root)
-    place = next((path for path in (root, link_from) if path and path.exists()), None)
+    # As `fetch`, which clears an empty folder away.
+    there = root.exists() and not (root.is_dir() and not any(root.iterdir()))
+    place = root if there else link_from
     if place is None:
         return _downloadable(
             "data",
@@ -49,6 +53,8 @@ def check_data(
             f"no data set at {root}",
             "run `make repro DATA=/path/to/it`, or set EARWITNESS_DATA",
         ), []
+    if not place.is_dir():
+        return Finding("data", "problem", f"there is no folder {place} (EARWITNESS_DATA)"), []
     try:
         clips, problems = find_clips(place)
         check_folds(sorted({clip.fold for clip in clips}), folds)
@@ -85,7 +91,7 @@ def check_weights(record: BackboneRecord, converted: Path, folders: Sequence[Pat
     transport = record.transport
     if converted.is_file():
         return Finding("weights", "ok", f"{record.name}: {converted}")
-    if any((folder / transport.filename).is_file() for folder in folders):
+    if any((folder / transport.filename).is_file() for folder in places(record, folders)):
         try:
             return Finding("weights", "ok", f"{record.name}: {obtain(record, folders)}")
         except EarwitnessError as error:
@@ -100,11 +106,13 @@ def check_weights(record: BackboneRecord, converted: Path, folders: Sequence[Pat
 
 
 def _downloadable(point: str, address: str, absent: str, way_out: str) -> Finding:
-    request = urllib.request.Request(address, method="HEAD")
     try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS):
+        if urlsplit(address).scheme not in ("http", "https"):
+            raise ValueError("not an http address")
+        # Not HEAD, which some servers refuse; the body is never read.
+        with urllib.request.urlopen(address, timeout=TIMEOUT_SECONDS):
             return Finding(point, "ok", f"{absent}; {address} can be reached")
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, HTTPException) as error:
         text = f"{absent}, and {address} cannot be reached ({error}): {way_out}"
         return Finding(point, "problem", text)
 

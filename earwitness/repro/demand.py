@@ -60,18 +60,17 @@ class Settings:
         Returns
         -------
         Offer
-            No more than one of the workers has: on a machine that is too small a stage runs by
+            No more than one of the workers has: where all are too small, a stage has one to
             itself.
         """
         base = stage.partition("@")[0]
         device = self.runtime.device
         on_gpu = base in self.repro.gpu and device != "cpu" and any(o.gpus for o in offers)
-        most = max(
-            (offer for offer in offers if offer.gpus or not on_gpu),
-            key=lambda offer: (offer.cores, offer.memory_gb),
-        )
         threads = self.repro.threads.get(base, self.runtime.threads)
         memory_gb = self.repro.memory_gb.get(base, self.repro.memory_gb["default"])
+        able = [offer for offer in offers if offer.gpus or not on_gpu]
+        roomy = [o for o in able if o.cores >= threads and o.memory_gb >= memory_gb]
+        most = max(roomy or able, key=lambda offer: (offer.cores, offer.memory_gb))
         return Offer(
             cores=min(threads or most.cores, most.cores),
             memory_gb=min(memory_gb, most.memory_gb),

@@ -1,6 +1,7 @@
 """The translation itself: a DVC stage is a Dask task, an edge of the graph is a future."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -87,11 +88,13 @@ class Execution:
             for future in as_completed(self._futures.values()):
                 self._take(of_key[future.key], result, progress)
         finally:
-            client.cancel(list(self._futures.values()))
-            # Returns when the last command has ended.
-            client.unregister_worker_plugin(name)
-            client.unsubscribe_topic(name)
-            client.set_metadata([name], {})
+            # Without a scheduler nobody answers, and that it is gone is told already.
+            with suppress(OSError):
+                client.cancel(list(self._futures.values()))
+                # Returns when the last command has ended.
+                client.unregister_worker_plugin(name)
+                client.unsubscribe_topic(name)
+                client.set_metadata([name], {})
             progress.close()
 
     def _submit(self, stages: Sequence[str]) -> None:

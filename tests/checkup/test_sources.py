@@ -1,10 +1,12 @@
 """Data and weights are found, or it is said why not and what to do."""
 
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from earwitness.backbones.obtain import pin
 from earwitness.backbones.record import Url
 from earwitness.backbones.registry import get_record
 from earwitness.checkup.sources import check_data, check_weights
@@ -60,6 +62,44 @@ def test_no_data_and_no_network(params: DataParams, tmp_path: Path) -> None:
     assert (finding.level, clips) == ("problem", [])
     assert NOWHERE in finding.text
     assert "DATA=/path" in finding.text
+
+
+@pytest.mark.parametrize(
+    "url", ["", "ftp://example.org/a", "no address", "http://[bad", "http://a b/c"]
+)
+def test_no_data_and_no_address(params: DataParams, tmp_path: Path, url: str) -> None:
+    finding, _ = check_data(replace(params, root=str(tmp_path / "none"), url=url), None, [1])
+    assert finding.level == "problem"
+    assert "cannot be reached" in finding.text
+
+
+def test_an_empty_folder_is_no_data_set_yet(params: DataParams, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    finding, clips = check_data(
+        replace(params, root=str(tmp_path / "empty")), Path(params.root), [1]
+    )
+    assert (finding.level, len(clips)) == ("ok", 12)
+
+
+def test_a_data_set_that_is_not_where_it_was_said_to_be(params: DataParams, tmp_path: Path) -> None:
+    absent = replace(params, root=str(tmp_path / "none"))
+    finding, _ = check_data(absent, tmp_path / "typo", [1])
+    assert finding.level == "problem"
+    assert f"no folder {tmp_path / 'typo'}" in finding.text
+
+
+def test_weights_that_a_person_vouches_for_are_in_torch_s_hub(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    record = get_record("hubert_base")
+    path = tmp_path / "hub" / "checkpoints" / record.transport.filename
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"weights")
+    assert "no SHA-256" in check_weights(record, tmp_path / "none", [tmp_path]).text
+    vouched = pin(record, {"hubert_base": hashlib.sha256(b"weights").hexdigest()})
+    finding = check_weights(vouched, tmp_path / "none", [tmp_path])
+    assert (finding.level, str(path) in finding.text) == ("ok", True)
 
 
 def test_weights_that_are_converted_already(tmp_path: Path) -> None:

@@ -1,15 +1,22 @@
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from earwitness.__main__ import main
 from earwitness.errors import EarwitnessError
-from earwitness.repro import cluster
+from earwitness.repro import cluster, execute
 from earwitness.repro.commands import run_dvc
+from earwitness.repro.demand import Offer, read_settings
 from earwitness.repro.execute import Result
-from earwitness.repro.job import Outcome, StageFailed
+from earwitness.repro.job import Job, Outcome, StageFailed
+from earwitness.repro.plan import Plan
+from earwitness.repro.plugin import as_resources
 from earwitness.repro.progress import Progress
 from earwitness.repro.report import report
+
+ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 @pytest.mark.parametrize(
@@ -41,6 +48,29 @@ def test_a_scheduler_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> No
         cluster.remote_client("tcp://127.0.0.1:1"),
     ):
         pass
+
+
+def test_a_scheduler_that_goes_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Lost:
+        """A client without a scheduler: nothing that it asks for is answered."""
+
+        def submit(self, *_: Any, key: str, **__: Any) -> Any:
+            return SimpleNamespace(key=key, status="lost")
+
+        def scheduler_info(self) -> Any:
+            return {"workers": {"tcp://one": {"resources": as_resources(Offer(1, 4.0, 0))}}}
+
+        def unregister_worker_plugin(self, name: str) -> None:
+            raise OSError("Timed out trying to connect to tcp://one")
+
+        def __getattr__(self, name: str) -> Any:
+            return lambda *_: None
+
+    monkeypatch.setattr(execute, "as_completed", iter)
+    job = Job("job", tmp_path, None, {})
+    plan = Plan({"a": ()}, {})
+    with pytest.raises(EarwitnessError, match="connection to the Dask cluster was lost"):
+        execute.Execution(Lost(), job, tmp_path, plan, read_settings(ROOT)).run(["a"], Result())
 
 
 def test_a_line_tells_of_each_stage_that_has_ended(capsys: pytest.CaptureFixture[str]) -> None:

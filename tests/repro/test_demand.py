@@ -36,6 +36,8 @@ def settings(device: str = "auto", threads: int = 1) -> Settings:
         # More than any machine has: by itself on the largest.
         ("trunk@net", [LAPTOP], Offer(1, 8.0, 0)),
         ("trunk@net", [LAPTOP, SERVER], Offer(1, 12.0, 0)),
+        # Where there is room for it, however many cores another has.
+        ("trunk@net", [DESKTOP, Offer(32, 8.0, 0)], Offer(1, 12.0, 0)),
         ("train@net-1", [LAPTOP], Offer(1, 2.5, 0)),
         ("train@net-1", [LAPTOP, SERVER], Offer(1, 2.5, 1)),
     ],
