@@ -67,7 +67,8 @@ def remote_client(address: str) -> Iterator[Any]:
     """
     try:
         client: Any = Client(address, timeout=CONNECT_SECONDS)
-    except (OSError, ValueError) as error:
+    # TypeError: tls:// without certificates in Dask's configuration.
+    except (OSError, ValueError, TypeError) as error:
         raise EarwitnessError(
             f"no Dask scheduler answers at {address}: start one with `dask scheduler` ({error})"
         ) from error

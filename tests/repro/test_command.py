@@ -41,11 +41,12 @@ def test_a_folder_without_dvc(tmp_path: Path) -> None:
         run_dvc(tmp_path, "status")
 
 
-def test_a_scheduler_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "tls://127.0.0.1:1"])
+def test_a_scheduler_that_does_not_answer(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
     monkeypatch.setattr(cluster, "CONNECT_SECONDS", 0.5)
     with (
-        pytest.raises(EarwitnessError, match="no Dask scheduler answers at tcp"),
-        cluster.remote_client("tcp://127.0.0.1:1"),
+        pytest.raises(EarwitnessError, match=f"no Dask scheduler answers at {address}"),
+        cluster.remote_client(address),
     ):
         pass
 
