@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import BinaryIO, Literal
 
 from earwitness.audio.names import SUFFIXES, has_suffix
-from earwitness.audio.problems import enumerate_problems, printable
+from earwitness.audio.problems import printable, tell_unusable
 from earwitness.errors import EarwitnessError
 
 FOLDER, FILE = "folder", "file"
@@ -44,10 +44,7 @@ def find_audio(paths: Sequence[str], on_bad: Literal["fail", "drop"] = "fail") -
         if kind not in (FOLDER, FILE):
             problems.append(f"{printable(path)} {kind}")
     if problems and on_bad == "fail":
-        told = f"{len(problems)} of {len(paths)} paths cannot be used:\n"
-        raise EarwitnessError(
-            problems[0] if len(problems) == 1 else told + enumerate_problems(problems)
-        )
+        raise EarwitnessError(tell_unusable(problems, len(files)))
     if not files:
         raise EarwitnessError(
             f"no audio files below {', '.join(map(printable, paths))}: folders are searched for "

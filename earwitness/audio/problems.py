@@ -30,6 +30,13 @@ def printable(name: object) -> str:
     return text if len(text) <= MAX_NAME else f"{text[:half]}...{text[-half:]}"
 
 
+def tell_unusable(problems: Sequence[str], given: int) -> str:
+    """Say which of the `given` files of a person cannot be used: of a single one, only why."""
+    if given == 1:
+        return problems[0]
+    return f"{len(problems)} of {given} files cannot be used:\n{enumerate_problems(problems)}"
+
+
 def enumerate_problems(problems: Sequence[str]) -> str:
     """Join `problems`, one a line: all of them, for whoever has to mend them.
 

@@ -44,8 +44,7 @@ def check_data(
     """
     root = Path(params.root)
     # As `fetch`, which clears an empty folder away.
-    there = root.exists() and not (root.is_dir() and not any(root.iterdir()))
-    place = root if there else link_from
+    place = root if root.exists() and not _is_empty(root) else link_from
     if place is None:
         return _downloadable(
             "data",
@@ -53,7 +52,7 @@ def check_data(
             f"no data set at {root}",
             "run `make repro DATA=/path/to/it`, or set EARWITNESS_DATA",
         ), []
-    if not place.is_dir():
+    if place == link_from and not place.is_dir():
         return Finding("data", "problem", f"there is no folder {place} (EARWITNESS_DATA)"), []
     try:
         clips, problems = find_clips(place)
@@ -69,6 +68,13 @@ def check_data(
     if params.on_bad == "drop":
         return Finding("data", "note", f"{text}; they are left out"), clips
     return Finding("data", "problem", f"{text}: mend them, or set data.on_bad to drop"), clips
+
+
+def _is_empty(folder: Path) -> bool:
+    try:
+        return folder.is_dir() and not any(folder.iterdir())
+    except OSError:
+        return False  # whoever reads it tells why it cannot be read
 
 
 def check_weights(record: BackboneRecord, converted: Path, folders: Sequence[Path]) -> Finding:

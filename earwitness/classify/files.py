@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from earwitness.audio.problems import enumerate_problems
+from earwitness.audio.problems import tell_unusable
 from earwitness.audio.windows import Excerpt, Windowing, read_excerpts
 from earwitness.classify.classifier import Classifier
 from earwitness.errors import EarwitnessError
@@ -120,8 +120,7 @@ def _tell(problems: dict[int, str], files: int, on_bad: OnBad) -> None:
     if not problems:
         return
     lines = [problems[place] for place in sorted(problems)]
-    told = f"{len(lines)} of {files} files cannot be used:\n"
-    told = lines[0] if files == 1 else told + enumerate_problems(lines)
+    told = tell_unusable(lines, files)
     if on_bad == "fail" or len(lines) == files:
         raise EarwitnessError(told)
     log.warning("%s", told)

@@ -81,6 +81,13 @@ def test_an_empty_folder_is_no_data_set_yet(params: DataParams, tmp_path: Path) 
     assert (finding.level, len(clips)) == ("ok", 12)
 
 
+def test_a_file_is_no_data_set(params: DataParams, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    finding, _ = check_data(replace(params, root=str(tmp_path / "file")), Path(params.root), [1])
+    assert finding.level == "problem"
+    assert f"no data set folder {tmp_path / 'file'}" in finding.text
+
+
 def test_a_data_set_that_is_not_where_it_was_said_to_be(params: DataParams, tmp_path: Path) -> None:
     absent = replace(params, root=str(tmp_path / "none"))
     finding, _ = check_data(absent, tmp_path / "typo", [1])

@@ -144,7 +144,7 @@ def test_missing_files_are_all_named_or_all_left_out(
     paths = (sounds / "gone1.wav", sounds / "a.wav", sounds / "gone2.wav")
     code, out, err = predict(*paths)
     assert (code, out) == (2, "")
-    assert "2 of 3 paths cannot be used" in err
+    assert "2 of 3 files cannot be used" in err
     assert all(f"gone{number}.wav does not exist" in err for number in (1, 2))
     code, out, _ = predict(*paths, "--format", "csv", "--top", 1, "--on-bad", "drop")
     assert code == 0
