@@ -12,7 +12,7 @@ from earwitness.repro.cluster import check_workers, local_client, remote_client
 from earwitness.repro.commands import read_status
 from earwitness.repro.demand import Settings, read_settings
 from earwitness.repro.execute import Execution, Result
-from earwitness.repro.job import THREAD_VARIABLES, Job
+from earwitness.repro.job import Job, stage_variables
 from earwitness.repro.lockfile import read_entries, sort_entries
 from earwitness.repro.plan import Plan, read_plan
 
@@ -103,5 +103,5 @@ def _run_in_clones(
 
 
 def _job(root: Path | None, *, cores: int | None = None, remote: str = "", commit: str = "") -> Job:
-    variables = {name: os.environ[name] for name in THREAD_VARIABLES if name in os.environ}
-    return Job(f"repro-{secrets.token_hex(4)}", root, cores, variables, remote, commit)
+    name = f"repro-{secrets.token_hex(4)}"
+    return Job(name, root, cores, stage_variables(os.environ), remote, commit)

@@ -11,7 +11,7 @@ from distributed import get_client, get_worker
 from earwitness.errors import EarwitnessError
 from earwitness.repro.clone import run_in_clone
 from earwitness.repro.commands import environment
-from earwitness.repro.job import THREAD_VARIABLES, Job, Outcome, StageFailed, Task, log_path
+from earwitness.repro.job import STAGE_VARIABLES, Job, Outcome, StageFailed, Task, log_path
 from earwitness.repro.lockfile import Entry
 from earwitness.repro.plugin import JobPlugin
 from earwitness.repro.shell import Shell
@@ -63,7 +63,7 @@ def _run(job: Job, task: Task, parents: Sequence[Outcome]) -> tuple[str, Entry |
     path = log_path(root, task.stage)
     path.parent.mkdir(exist_ok=True)
     with path.open("wb") as log, plugin.taking_gpus(task.gpus) as gpus:
-        variables = {n: v for n, v in environment().items() if n not in THREAD_VARIABLES}
+        variables = {n: v for n, v in environment().items() if n not in STAGE_VARIABLES}
         variables |= {**job.variables, **gpus}
         key = str(worker.get_current_task())
         shell = Shell(task.stage, key, root, plugin.children, variables, log)

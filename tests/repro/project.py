@@ -30,7 +30,8 @@ stage, *paths = sys.argv[1:]
 
 def note(what):
     line = json.dumps({"stage": stage, "what": what, "time": time.time(), "pid": os.getpid(),
-                       "folder": os.getcwd(), "omp": os.environ.get("OMP_NUM_THREADS")})
+                       "folder": os.getcwd(), "omp": os.environ.get("OMP_NUM_THREADS"),
+                       "trim": os.environ.get("MALLOC_TRIM_THRESHOLD_")})
     with open(os.environ["TRACE"], "a") as stream:
         stream.write(line + "\\n")
 
@@ -106,7 +107,8 @@ class Project:
         kept = {
             name: value
             for name, value in os.environ.items()
-            if not name.startswith(("DVC_", "GIT_", "DASK_")) and not name.endswith("_THREADS")
+            if not name.startswith(("DVC_", "GIT_", "DASK_", "MALLOC_"))
+            and not name.endswith("_THREADS")
         }
         who = {
             f"GIT_{role}_{key}": value

@@ -40,7 +40,7 @@ class Cluster:
 def dask(project: Project, *arguments: str) -> "subprocess.Popen[bytes]":
     command = [sys.executable, "-m", "dask", *arguments, "--host", "127.0.0.1"]
     # As Dask's nannies, which are left out here, have it in the workers that they start.
-    variables = project.variables | {"OMP_NUM_THREADS": "1"}
+    variables = project.variables | {"OMP_NUM_THREADS": "1", "MALLOC_TRIM_THRESHOLD_": "65536"}
     return subprocess.Popen(command, cwd=project.root, env=variables)
 
 
@@ -81,6 +81,7 @@ def test_clones_leave_what_dvc_repro_leaves(cluster: Cluster, by_dvc: Project) -
     assert set(folders.values()) == set(cluster.workers)
     # The number of threads decides about bits: it is the client's, not one that Dask has set.
     assert {note["omp"] for note in client.trace()} == {None}
+    assert {note["trim"] for note in client.trace()} == {str(8 * 2**30)}
 
 
 def test_a_stage_whose_worker_dies_runs_elsewhere_and_nothing_else_does(cluster: Cluster) -> None:

@@ -70,6 +70,16 @@ def test_only_what_has_changed_runs(done: Project, inside: Any) -> None:
     assert ran == ["part@3", "join", "score"]
 
 
+def test_what_the_caller_says_of_memory_holds(
+    done: Project, inside: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = len(done.trace())
+    done.write_params(parts=[1, 2, 4])
+    monkeypatch.setenv("MALLOC_TRIM_THRESHOLD_", "1000")
+    assert len(inside(done, "part@4").outcomes) == 1
+    assert [note["trim"] for note in done.trace()[before:]] == ["1000", "1000"]
+
+
 def test_a_failure_stops_what_depends_on_it_and_nothing_else(project: Project) -> None:
     project.fail("part@2")
     output = project.repro("join", "other", status=1)
