@@ -193,8 +193,8 @@ def main() -> int:
     )
     parser.add_argument(
         "name",
-        help="a file in profiles/: quick, quick_packages, quick_spec_cnn, long, notebook, "
-        "notebook_bc_resnet; or default",
+        help="a file in profiles/: quick, quick_packages, quick_spec_cnn, long, long_bc_resnet, "
+        "notebook, notebook_bc_resnet; or default",
     )
     parser.add_argument(
         "-j", "--jobs", type=int, default=2, metavar="N", help="stages at a time; default: 2"
