@@ -10,8 +10,8 @@ from earwitness.repro.lockfile import Entry
 # Dask sets these to 1 in its workers. A stage is to find what it would find under `dvc repro`.
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 # Of glibc's allocator, which otherwise gives a training step's memory back to the system and gets
-# it anew for the next one, zeroed page by page: a tenth to a fifth of a step's time. (Dask lets its
-# workers give back all they can, which makes a step take twice as long.) 32 MiB is glibc's limit.
+# it anew for the next one, zeroed page by page: up to a fifth of a step's time. (Dask's nannies let
+# their workers keep nothing, which makes a step take up to twice as long.) 32 MiB is glibc's limit.
 ALLOCATOR_VARIABLES = {
     "MALLOC_MMAP_THRESHOLD_": str(32 * 2**20),
     "MALLOC_TRIM_THRESHOLD_": str(8 * 2**30),
