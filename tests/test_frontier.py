@@ -52,10 +52,12 @@ def test_the_plot_has_the_same_bytes_again(tmp_path: Path) -> None:
     assert (tmp_path / "one.png").read_bytes() == (tmp_path / "other.png").read_bytes()
 
 
-def test_a_profile_of_one_fold_is_not_drawn_beside_the_others(tmp_path: Path) -> None:
-    short = profile(2.0, 0.7, "net")
+def test_what_does_not_compare_is_not_drawn(tmp_path: Path) -> None:
+    short, alone = profile(2.0, 0.7, "net", "yamnet"), profile(3.0, 0.7, "net")
     del short["ensemble"]["top1"]["folds"]["2"]
-    assert list(frontier_table({**PROFILES, "short": short})["folds"]) == [1, 2, 2]
-    plot_frontier(frontier_table({**PROFILES, "short": short}), tmp_path / "three.png")
-    plot_frontier(frontier_table(PROFILES), tmp_path / "two.png")
-    assert (tmp_path / "three.png").read_bytes() == (tmp_path / "two.png").read_bytes()
+    several = {"default": PROFILES["default"], "other": profile(9.0, 0.9, "yamnet", "mn04")}
+    every = frontier_table({**several, "short": short, "alone": alone})
+    assert list(every["folds"]) == [1, 2, 2, 2]
+    plot_frontier(every, tmp_path / "four.png")
+    plot_frontier(frontier_table(several), tmp_path / "two.png")
+    assert (tmp_path / "four.png").read_bytes() == (tmp_path / "two.png").read_bytes()

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pandas as pd
+from matplotlib.ticker import LogLocator, ScalarFormatter
 
 from earwitness.plots.style import COLOURS, drawing
 
@@ -14,11 +15,12 @@ def plot_frontier(frontier: pd.DataFrame, path: Path) -> None:
     ----------
     frontier : pd.DataFrame
         What `earwitness.evaluation.frontier.frontier_table` returned. Profiles with fewer folds
-        than others are left out: their accuracies do not compare.
+        than others, or of a single member, are left out: their accuracies do not compare.
     path : Path
         The PNG file.
     """
-    frontier = frontier[frontier["folds"] == frontier["folds"].max()]
+    several = frontier["members"].map(lambda members: ", " in members).astype(bool)
+    frontier = frontier[several & (frontier["folds"] == frontier["folds"].max())]
     with drawing(path, 6, 3.6) as figure:
         axes = figure.subplots()
         axes.errorbar(
@@ -29,17 +31,21 @@ def plot_frontier(frontier: pd.DataFrame, path: Path) -> None:
             capsize=3,
             color=COLOURS[0],
         )
-        for row in frontier.to_dict("records"):
+        for place, row in enumerate(frontier.to_dict("records")):
+            # Neighbours take about as long: at either end of the bars, they do not overlap.
+            side = 1 if place % 2 else -1
             axes.annotate(
-                f"{row['profile']}: {row['top1']:.3f}",
-                (row["minutes"], row["top1"]),
-                xytext=(6, -14),
+                f"{row['profile']}: {row['top1']:.3f}, {row['minutes']:.0f} min",
+                (row["minutes"], row["top1"] + side * row["top1_std"]),
+                xytext=(0, 6 * side),
                 textcoords="offset points",
+                ha="center",
+                va="bottom" if side > 0 else "top",
             )
         axes.set_xscale("log")
-        axes.margins(x=0.25, y=0.2)
-        ticks = sorted(set(frontier["minutes"]))
-        axes.set_xticks(ticks, [f"{minutes:.0f}" for minutes in ticks])
+        axes.margins(x=0.35, y=0.25)
+        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
+        axes.xaxis.set_major_formatter(ScalarFormatter())
         axes.minorticks_off()
         axes.set_xlabel("minutes on the machine named in the README (logarithmic)")
         axes.set_ylabel("ensemble, test top-1\n(mean ± std over folds)")
