@@ -56,8 +56,9 @@ def test_what_does_not_compare_is_not_drawn(tmp_path: Path) -> None:
     short, alone = profile(2.0, 0.7, "net", "yamnet"), profile(3.0, 0.7, "net")
     del short["ensemble"]["top1"]["folds"]["2"]
     several = {"default": PROFILES["default"], "other": profile(9.0, 0.9, "yamnet", "mn04")}
+    alone["ensemble"]["top1"]["folds"]["3"] = 0.7
     every = frontier_table({**several, "short": short, "alone": alone})
-    assert list(every["folds"]) == [1, 2, 2, 2]
+    assert list(every["folds"]) == [1, 3, 2, 2]
     plot_frontier(every, tmp_path / "four.png")
     plot_frontier(frontier_table(several), tmp_path / "two.png")
     assert (tmp_path / "four.png").read_bytes() == (tmp_path / "two.png").read_bytes()

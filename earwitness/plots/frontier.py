@@ -19,8 +19,8 @@ def plot_frontier(frontier: pd.DataFrame, path: Path) -> None:
     path : Path
         The PNG file.
     """
-    several = frontier["members"].map(lambda members: ", " in members).astype(bool)
-    frontier = frontier[several & (frontier["folds"] == frontier["folds"].max())]
+    frontier = frontier[frontier["members"].str.contains(", ", regex=False).astype(bool)]
+    frontier = frontier[frontier["folds"] == frontier["folds"].max()]
     with drawing(path, 6, 3.6) as figure:
         axes = figure.subplots()
         axes.errorbar(
